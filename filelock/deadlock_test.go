@@ -163,6 +163,7 @@ func TestDeadlocksAreExactlyTheCircles(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(2, 30).Draw(t, "owners")
 		c := NewContext()
+		defer abandon(c)
 		ops := ManagerOpsOf(&queueManager{})
 		owned := func(o int, flags Flags, typ Type, b int64) *Lock {
 			l := posix(fmt.Sprint(o), typ, b, b, flags)

@@ -166,6 +166,7 @@ func TestFlockForDenyModesIsInNobodysWay(t *testing.T) {
 func TestFlockBehavesAsASetOfHolders(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := NewContext()
+		defer abandon(c)
 		m := &queueManager{}
 		ops := ManagerOpsOf(m)
 		held := map[string]Type{}

@@ -389,9 +389,67 @@ func TestBreakTimeIsSetPerBreakAndManager(t *testing.T) {
 	})
 }
 
+// A reader waits for the downgrade of a lease that a writer wants removed: the
+// earlier deadline of the two counts.
+func TestReaderBehindAWriter(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		by             []Type
+		times          []time.Duration
+		after, reading time.Duration
+	}{
+		{"write first", []Type{Write}, []time.Duration{10 * time.Second}, time.Second, 9 * time.Second},
+		{"removed sooner", []Type{Read, Write}, []time.Duration{time.Hour, 10 * time.Second}, 0, 10 * time.Second},
+		{"downgraded sooner", []Type{Read, Write}, []time.Duration{10 * time.Second, time.Hour}, 0, 10 * time.Second},
+		{"downgraded never", []Type{Read, Write}, []time.Duration{0, time.Hour}, 0, time.Hour},
+		{"removed never", []Type{Read, Write}, []time.Duration{time.Hour, 0}, 0, time.Hour},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			defer SetLeaseBreakTime(LeaseBreakTime())
+			synctest.Test(t, func(t *testing.T) {
+				c, h := NewContext(), newHolder()
+				if err := h.take(c, new(opens), Lease, "A", Write); err != nil {
+					t.Fatal(err)
+				}
+				for i, by := range tt.by {
+					SetLeaseBreakTime(tt.times[i])
+					if err := c.BreakLease(context.Background(), by, true); err != syscall.EAGAIN {
+						t.Error(err)
+					}
+				}
+				time.Sleep(tt.after)
+				start := time.Now()
+				if err := c.BreakLease(context.Background(), Read, false); err != nil || time.Since(start) != tt.reading {
+					t.Errorf("%v after %v, want %v", err, time.Since(start), tt.reading)
+				}
+			})
+		})
+	}
+}
+
+func TestManagerSetsTheDeadlineOfADowngrade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := NewContext()
+		s := ManagerOpsOf(&server{deadline: time.Now().Add(time.Hour)})
+		l := NewLease(Lease, Write, "S", 1, s)
+		given := l
+		if err := c.SetLease(&l, new(opens)); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if err := c.BreakLease(context.Background(), Read, false); err != nil || time.Since(start) != time.Hour {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		if c.GetLease("S") != Read || given.Context() != c {
+			t.Error("not downgraded")
+		}
+	})
+}
+
 // server breaks delegations in its own time, and changes them in no way but
 // to remove them.
 type server struct {
+	t        *testing.T
 	deadline time.Time
 	atOnce   bool
 	released []*Lock
@@ -411,14 +469,14 @@ func (s *server) Change(l *Lock, typ Type, dispose *[]*Lock) error {
 
 func (s *server) ReleasePrivate(ctx context.Context, l *Lock) {
 	if ctx.Err() == nil {
-		panic("a lease is released where one may wait")
+		s.t.Error("a lease is released with a context to wait for")
 	}
 	s.released = append(s.released, l)
 }
 
 func TestServerDecidesOnItsDelegations(t *testing.T) {
 	c := newFile(t)
-	s := &server{atOnce: true}
+	s := &server{t: t, atOnce: true}
 	l := NewLease(Deleg, Read, "S", 1, ManagerOpsOf(s))
 	l.Ops = OpsOf(s)
 	given := l

@@ -196,3 +196,70 @@ func TestNotifiedManagerRepeatsTheRequest(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// keyOnly finds owners by a key that two of them share, and compares their
+// values as usual.
+type keyOnly struct{ queueManager }
+
+func (*keyOnly) OwnerKey(*Lock) uint64 { return 1 }
+
+func TestKeyWithoutComparison(t *testing.T) {
+	c := newFile(t)
+	ops := ManagerOpsOf(&keyOnly{})
+	do := func(owner string, typ Type) error {
+		l := posix(owner, typ, 0, 9, 0)
+		l.Manager = ops
+		return c.SetPosix(context.Background(), l, nil)
+	}
+	if err := do("A", Write); err != nil {
+		t.Fatal(err)
+	}
+	if err := do("B", Read); err != syscall.EAGAIN {
+		t.Error(err)
+	}
+	if err := do("A", Read); err != nil {
+		t.Error(err)
+	}
+}
+
+// counter counts private data, by record.
+type counter struct{ copied, released int }
+
+func (n *counter) CopyLock(new, old *Lock)               { n.copied++ }
+func (n *counter) ReleasePrivate(context.Context, *Lock) { n.released++ }
+
+func TestPrivateDataOfFlocks(t *testing.T) {
+	c := newFile(t)
+	n := &counter{}
+	ops := OpsOf(n)
+	do := func(typ Type) {
+		t.Helper()
+		l := flock("F", typ, 0)
+		l.Ops = ops
+		if err := c.Flock(context.Background(), l); err != nil {
+			t.Fatal(err)
+		}
+		if l.Context() != c {
+			t.Error("the request does not know its context")
+		}
+		l.Release(context.Background())
+	}
+	for i, typ := range []Type{Read, Write, Write, Unlock, Read} {
+		do(typ)
+		// Live: what was copied or made as a request, and not released.
+		if live, want := n.copied+i+1-n.released, len(c.Snapshot()); live != want {
+			t.Errorf("after %v: %d live, want %d", typ, live, want)
+		}
+	}
+	c.CloseFile(context.Background(), "F")
+	if n.released != n.copied+5 {
+		t.Errorf("%d released of %d and 5 requests", n.released, n.copied)
+	}
+}
+
+func TestNamesForListings(t *testing.T) {
+	got := fmt.Sprint(POSIX, OFD, Flock, Lease, Deleg, Layout, numKinds, Read, Write, Unlock, numTypes)
+	if got != "POSIX OFD FLOCK LEASE DELEG LAYOUT unknown READ WRITE UNLCK unknown" {
+		t.Error(got)
+	}
+}

@@ -244,6 +244,7 @@ func (m *model) settle() {
 func TestRangesBehaveAsAnArrayOfBytes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(t)
+		defer abandon(m.files[:]...)
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			file := rapid.IntRange(0, modelFiles-1).Draw(t, "file")
 			owner := rapid.IntRange(0, modelOwners-1).Draw(t, "owner")

@@ -207,109 +207,126 @@ func stressSeed(t *testing.T) uint64 {
 	return seed
 }
 
+const stressBytes = 10
+
+// watched is a file of few bytes at which the owners of locks count
+// themselves, and so see whom they share a byte with.
+type watched struct {
+	*Context
+	t                *testing.T
+	readers, writers [stressBytes]atomic.Int32
+}
+
+// stressOwner is one goroutine's view of one file.
+type stressOwner struct {
+	*watched
+	name string
+	held [stressBytes]Type
+}
+
+// note counts the owner at the bytes from a to b.
+func (o *stressOwner) note(a, b int, typ Type) {
+	for i := a; i <= b; i++ {
+		o.count(i, o.held[i], -1)
+		o.count(i, typ, 1)
+		o.held[i] = typ
+		r, w := o.readers[i].Load(), o.writers[i].Load()
+		if typ == Write && (w != 1 || r != 0) || typ == Read && w != 0 {
+			o.t.Errorf("owner %s has byte %d for %v, with %d readers and %d writers", o.name, i, typ, r, w)
+		}
+	}
+}
+
+func (w *watched) count(i int, typ Type, n int32) {
+	switch typ {
+	case Read:
+		w.readers[i].Add(n)
+	case Write:
+		w.writers[i].Add(n)
+	}
+}
+
+func (o *stressOwner) unlock(a, b int) {
+	o.note(a, b, Unlock)
+	if err := set(o.Context, o.name, Unlock, int64(a), int64(b)); err != nil {
+		o.t.Error(err)
+	}
+}
+
+func (o *stressOwner) close() {
+	o.note(0, stressBytes-1, Unlock)
+	o.ClosePosix(context.Background(), OwnerOf(o.name))
+}
+
+func (o *stressOwner) lock(ctx context.Context, typ Type, a, b int, flags Flags) error {
+	if typ == Read { // or a downgrade would let readers in before it is noted
+		o.unlock(a, b)
+	}
+	err := o.SetPosix(ctx, posix(o.name, typ, int64(a), int64(b), flags), nil)
+	if err == nil {
+		o.note(a, b, typ)
+	}
+	return err
+}
+
 // Goroutines, each an owner, lock ranges of two files, wait for each other,
-// are interrupted, run into deadlocks and close. Under its locks each counts
-// itself at every byte, and so sees whom it shares the byte with.
+// are interrupted, run into deadlocks and close.
 func TestLocksExcludeEachOther(t *testing.T) {
-	const owners, bytes = 8, 10
 	seed := stressSeed(t)
-	files := [2]*Context{newFile(t), newFile(t)}
-	var readers, writers [2][bytes]atomic.Int32
-	var granted, deadlocks, interrupts, refused atomic.Int64
+	files := [2]*watched{{Context: newFile(t), t: t}, {Context: newFile(t), t: t}}
+	var mu sync.Mutex
+	outcomes := map[error]int{}
 	stop := time.Now().Add(stressTime(t))
 	var wg sync.WaitGroup
-	for o := range owners {
+	for o := range 8 {
 		wg.Go(func() {
 			rnd := rand.New(rand.NewPCG(seed, uint64(o)))
-			owner := fmt.Sprint(o)
-			var held [2][bytes]Type
-			note := func(f, b int, typ Type) {
-				switch held[f][b] {
-				case Read:
-					readers[f][b].Add(-1)
-				case Write:
-					writers[f][b].Add(-1)
-				}
-				held[f][b] = typ
-				switch typ {
-				case Read:
-					readers[f][b].Add(1)
-				case Write:
-					writers[f][b].Add(1)
-				}
-				if r, w := readers[f][b].Load(), writers[f][b].Load(); typ == Write && (w != 1 || r != 0) || typ == Read && w != 0 {
-					t.Errorf("owner %s has byte %d of file %d for %v, with %d readers and %d writers", owner, b, f, typ, r, w)
-				}
-			}
-			drop := func(f, from, to int) {
-				for b := from; b <= to; b++ {
-					note(f, b, Unlock)
-				}
-			}
-			for f := range held {
-				for b := range held[f] {
-					held[f][b] = Unlock
+			var mine [2]*stressOwner
+			for f := range files {
+				mine[f] = &stressOwner{watched: files[f], name: fmt.Sprint(o)}
+				for b := range mine[f].held {
+					mine[f].held[b] = Unlock
 				}
 			}
 			for time.Now().Before(stop) {
-				f, a, b := rnd.IntN(2), rnd.IntN(bytes), rnd.IntN(bytes)
+				file := mine[rnd.IntN(2)]
+				a, b := rnd.IntN(stressBytes), rnd.IntN(stressBytes)
 				a, b = min(a, b), max(a, b)
-				switch op := rnd.IntN(10); {
-				case op == 0:
-					drop(f, 0, bytes-1)
-					files[f].ClosePosix(context.Background(), OwnerOf(owner))
-				case op < 3:
-					drop(f, a, b)
-					set(files[f], owner, Unlock, int64(a), int64(b))
-				default:
-					typ := Type(rnd.IntN(2))
-					flags := Flags(0)
-					ctx, cancel := context.Background(), context.CancelFunc(func() {})
-					if rnd.IntN(4) > 0 {
-						flags = FlagSleep
-						if rnd.IntN(8) == 0 {
-							ctx, cancel = context.WithTimeout(ctx, time.Duration(rnd.IntN(1000))*time.Microsecond)
-						}
-					}
-					if typ == Read { // or a downgrade would let readers in before it is noted
-						drop(f, a, b)
-						set(files[f], owner, Unlock, int64(a), int64(b))
-					}
-					err := files[f].SetPosix(ctx, posix(owner, typ, int64(a), int64(b), flags), nil)
-					cancel()
-					switch err {
-					case nil:
-						granted.Add(1)
-						for i := a; i <= b; i++ {
-							note(f, i, typ)
-						}
-					case syscall.EDEADLK:
-						deadlocks.Add(1)
-						for f := range files {
-							drop(f, 0, bytes-1)
-							files[f].ClosePosix(context.Background(), OwnerOf(owner))
-						}
-					case syscall.EINTR:
-						interrupts.Add(1)
-					case syscall.EAGAIN:
-						refused.Add(1)
-					default:
-						t.Errorf("%v", err)
-					}
+				ctx, cancel := context.Background(), context.CancelFunc(func() {})
+				switch rnd.IntN(20) {
+				case 0, 1:
+					file.close()
+					continue
+				case 2, 3, 4, 5:
+					file.unlock(a, b)
+					continue
+				case 6, 7:
+					ctx, cancel = context.WithTimeout(ctx, time.Duration(rnd.IntN(1000))*time.Microsecond)
+				}
+				err := file.lock(ctx, Type(rnd.IntN(2)), a, b, []Flags{0, FlagSleep}[min(1, rnd.IntN(4))])
+				cancel()
+				mu.Lock()
+				outcomes[err]++
+				mu.Unlock()
+				if err == syscall.EDEADLK {
+					mine[0].close()
+					mine[1].close()
 				}
 			}
-			for f := range files {
-				drop(f, 0, bytes-1)
-				files[f].ClosePosix(context.Background(), OwnerOf(owner))
-			}
+			mine[0].close()
+			mine[1].close()
 		})
 	}
 	wg.Wait()
-	t.Logf("granted %d, refused %d, interrupted %d, deadlocks %d", granted.Load(), refused.Load(), interrupts.Load(), deadlocks.Load())
-	for _, n := range []*atomic.Int64{&granted, &deadlocks, &interrupts, &refused} {
-		if n.Load() == 0 {
-			t.Error("an outcome was never seen")
+	t.Log(outcomes)
+	for _, err := range []error{nil, syscall.EDEADLK, syscall.EINTR, syscall.EAGAIN} {
+		if outcomes[err] == 0 {
+			t.Errorf("the outcome %v was never seen", err)
 		}
+		delete(outcomes, err)
+	}
+	if len(outcomes) > 0 {
+		t.Errorf("unexpected: %v", outcomes)
 	}
 	if !files[0].Empty() || !files[1].Empty() {
 		t.Error("locks are left")

@@ -1,0 +1,18 @@
+module github.com/govfs/govfs/bench
+
+go 1.26.8
+
+replace github.com/govfs/govfs => ../
+
+require (
+	github.com/spf13/afero v1.15.0
+	golang.org/x/sys v0.43.0
+	gvisor.dev/gvisor v0.0.0-20260905035102-160fafc42237
+)
+
+require (
+	golang.org/x/exp v0.0.0-20250711185948-6ae5c78190dc // indirect
+	golang.org/x/text v0.36.0 // indirect
+	golang.org/x/time v0.15.0 // indirect
+	google.golang.org/protobuf v1.36.11 // indirect
+)

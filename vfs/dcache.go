@@ -1,0 +1,192 @@
+package vfs
+
+import (
+	"hash/maphash"
+	"sync/atomic"
+
+	"github.com/govfs/govfs/lockdep"
+)
+
+// renameLock is rename_lock: its write side covers every change of a
+// dentry's name or parent, its read sequence makes "not found" and walks up
+// and down the tree reliable.
+var renameLock lockdep.SeqLock
+
+func init() { renameLock.Init(lockdep.RenameLock) }
+
+// A dcache is the hash of one superblock's dentries by (parent, name).
+// Readers take no lock: they follow chains of atomic pointers, and check what
+// they found against the dentry's d_seq. A reader that finds nothing can have
+// been led astray, by a rename or by the growth of the table: the miss counts
+// only if neither happened (see lookup).
+type dcache struct {
+	stripes [dcacheStripes]dcacheStripe
+}
+
+const (
+	dcacheStripes    = 64
+	dcacheMinBuckets = 8
+)
+
+// A dcacheStripe is the part of the hash that one lock guards; it grows by
+// itself, so that a table of a million names never stops for long.
+type dcacheStripe struct {
+	lock    lockdep.SpinLock
+	growth  lockdep.SeqCount
+	count   int
+	buckets atomic.Pointer[[]atomic.Pointer[Dentry]]
+	_       [16]byte
+}
+
+func (c *dcache) init() {
+	for i := range c.stripes {
+		s := &c.stripes[i]
+		s.lock.Init(lockdep.DcacheBucket)
+		b := make([]atomic.Pointer[Dentry], dcacheMinBuckets)
+		s.buckets.Store(&b)
+	}
+}
+
+var nameSeed = maphash.MakeSeed()
+
+// hashName is the default hash of a name.
+func hashName(name string) uint32 {
+	h := maphash.String(nameSeed, name)
+	return uint32(h ^ h>>32)
+}
+
+// bucketHash mixes the directory into the hash of a name.
+func bucketHash(parent *Dentry, hash uint32) uint32 {
+	x := (parent.id ^ uint64(hash)<<20) * 0x9e3779b97f4a7c15
+	return uint32(x>>32) ^ hash
+}
+
+func (c *dcache) stripe(h uint32) *dcacheStripe { return &c.stripes[h%dcacheStripes] }
+
+func (s *dcacheStripe) head(h uint32) *atomic.Pointer[Dentry] {
+	b := *s.buckets.Load()
+	return &b[h/dcacheStripes&uint32(len(b)-1)]
+}
+
+func (c *dcache) insert(d *Dentry) {
+	h := bucketHash(d.parent.Load(), d.name.Load().hash)
+	s := c.stripe(h)
+	s.lock.Lock()
+	if s.count >= 2*len(*s.buckets.Load()) {
+		s.grow()
+	}
+	head := s.head(h)
+	d.hashNext.Store(head.Load())
+	head.Store(d)
+	s.count++
+	s.lock.Unlock()
+}
+
+// remove takes d out of its chain, but leaves d's own next pointer, for the
+// readers that stand on d.
+func (c *dcache) remove(d *Dentry) {
+	h := bucketHash(d.parent.Load(), d.name.Load().hash)
+	s := c.stripe(h)
+	s.lock.Lock()
+	p := s.head(h)
+	for p.Load() != d {
+		if p = &p.Load().hashNext; p.Load() == nil {
+			panic("vfs: hashed dentry is not in its chain")
+		}
+	}
+	p.Store(d.hashNext.Load())
+	s.count--
+	s.lock.Unlock()
+}
+
+// grow doubles the stripe's table; its lock is held.
+func (s *dcacheStripe) grow() {
+	old := *s.buckets.Load()
+	bigger := make([]atomic.Pointer[Dentry], 2*len(old))
+	mask := uint32(len(bigger) - 1)
+	s.growth.WriteBegin()
+	for i := range old {
+		for d := old[i].Load(); d != nil; {
+			next := d.hashNext.Load()
+			h := bucketHash(d.parent.Load(), d.name.Load().hash)
+			head := &bigger[h/dcacheStripes&mask]
+			d.hashNext.Store(head.Load())
+			head.Store(d)
+			d = next
+		}
+	}
+	s.buckets.Store(&bigger)
+	s.growth.WriteEnd()
+}
+
+// matches reports whether d, found in a chain, carries the name. In rcu-walk
+// the caller validates d's sequence afterwards.
+func (d *Dentry) matches(parent *Dentry, name string, hash uint32) bool {
+	n := d.name.Load()
+	if n.hash != hash || d.parent.Load() != parent || !d.Has(dentryHashed) {
+		return false
+	}
+	if d.Has(dentryOpCompare) {
+		return gateCompare(d.ops.compare, parent, d, n.str, name)
+	}
+	return n.str == name
+}
+
+// lookupRCU finds a child without a lock or a reference, and returns it with
+// the d_seq under which it matched. Nil proves nothing.
+func (c *dcache) lookupRCU(parent *Dentry, name string, hash uint32) (*Dentry, uint32) {
+	h := bucketHash(parent, hash)
+	for d := c.stripe(h).head(h).Load(); d != nil; d = d.hashNext.Load() {
+		if d.name.Load().hash != hash || d.parent.Load() != parent {
+			continue
+		}
+		seq := d.seq.Read()
+		if seq&1 != 0 || !d.matches(parent, name, hash) || d.seq.Retry(seq) {
+			continue
+		}
+		return d, seq
+	}
+	return nil, 0
+}
+
+// lookup finds a child and takes a reference on it. Nil means that the name
+// is not cached: reliable, because neither a rename nor growth of the table
+// happened during the search.
+func (c *dcache) lookup(parent *Dentry, name string, hash uint32) *Dentry {
+	h := bucketHash(parent, hash)
+	s := c.stripe(h)
+	for {
+		rename := renameLock.ReadBegin()
+		growth := s.growth.ReadBegin()
+		renameLock.EnterRead()
+		d := lookupChain(s, h, parent, name, hash)
+		renameLock.ExitRead()
+		if d != nil {
+			return d
+		}
+		if !s.growth.Retry(growth) && !renameLock.ReadRetry(rename) {
+			return nil
+		}
+	}
+}
+
+func lookupChain(s *dcacheStripe, h uint32, parent *Dentry, name string, hash uint32) *Dentry {
+	for d := s.head(h).Load(); d != nil; d = d.hashNext.Load() {
+		if d.name.Load().hash != hash || d.parent.Load() != parent {
+			continue
+		}
+		// The driver compares without d_lock; then the lock makes sure that
+		// what it compared still holds.
+		n := d.name.Load()
+		if !d.matches(parent, name, hash) {
+			continue
+		}
+		d.lock.Lock()
+		if d.name.Load() == n && d.parent.Load() == parent && d.Has(dentryHashed) && d.getUnlessDead() {
+			d.lock.Unlock()
+			return d
+		}
+		d.lock.Unlock()
+	}
+	return nil
+}
