@@ -113,7 +113,7 @@ func getACLXattr(ctx context.Context, in *Inode, typ ACLType, buf []byte) (int, 
 // held. The value is checked, and becomes what the list really says: an access
 // list that the mode can express is the mode. EPERM for a caller who does not
 // own the file; EACCES for a default list of what is no directory.
-func setACLXattr(ctx context.Context, d *Dentry, typ ACLType, value []byte, flags int) error {
+func setACLXattr(ctx context.Context, d *Dentry, typ ACLType, value []byte) error {
 	in := d.Inode()
 	var acl *ACL
 	if len(value) > 0 {
@@ -145,21 +145,21 @@ func setACLXattr(ctx context.Context, d *Dentry, typ ACLType, value []byte, flag
 			if mode = mode&^0o777 | perm; equal {
 				acl = nil
 			}
+			if !cred.inGroupOrCapable(in.GID()) {
+				mode &^= setGID
+			}
 		}
 	}
-	if typ == ACLAccess && len(value) > 0 && !cred.inGroupOrCapable(in.GID()) {
-		mode &^= setGID
-	}
-	return storeACL(ctx, d, typ, acl, mode, flags)
+	return storeACL(ctx, d, typ, acl, mode)
 }
 
 // storeACL gives the inode a list, nil for none, and the mode that goes with
 // it. A driver without GetACL keeps none itself: its inodes have them in the
 // cache.
-func storeACL(ctx context.Context, d *Dentry, typ ACLType, acl *ACL, mode uint32, flags int) error {
+func storeACL(ctx context.Context, d *Dentry, typ ACLType, acl *ACL, mode uint32) error {
 	in := d.Inode()
 	if in.ops.getACL != nil {
-		if err := storeACLXattr(ctx, d, typ, acl, flags); err != nil {
+		if err := storeACLXattr(ctx, d, typ, acl); err != nil {
 			return err
 		}
 	}
@@ -187,13 +187,13 @@ func storeACL(ctx context.Context, d *Dentry, typ ACLType, acl *ACL, mode uint32
 }
 
 // storeACLXattr has the driver keep the list as an extended attribute.
-func storeACLXattr(ctx context.Context, d *Dentry, typ ACLType, acl *ACL, flags int) error {
+func storeACLXattr(ctx context.Context, d *Dentry, typ ACLType, acl *ACL) error {
 	in := d.Inode()
 	if acl != nil {
 		if in.ops.setxattr == nil {
 			return unix.EOPNOTSUPP
 		}
-		return gateSetxattr(in.ops.setxattr, ctx, d, typ.xattr(), acl.Append(nil), flags)
+		return gateSetxattr(in.ops.setxattr, ctx, d, typ.xattr(), acl.Append(nil), 0)
 	}
 	if in.ops.removexattr == nil {
 		return unix.EOPNOTSUPP

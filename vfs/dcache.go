@@ -1,7 +1,7 @@
 package vfs
 
 import (
-	"hash/maphash"
+	"math/rand/v2"
 	"sync/atomic"
 
 	"github.com/govfs/govfs/lockdep"
@@ -47,12 +47,26 @@ func (c *dcache) init() {
 	}
 }
 
-var nameSeed = maphash.MakeSeed()
+// nameSeed makes the hash of names differ from process to process, so that
+// nobody can prepare names that collide.
+var nameSeed = rand.Uint64()
+
+// hashStep and hashEnd are the default hash of a name, byte by byte, so that a
+// walk hashes while it looks for the slash.
+func hashStep(h uint64, c byte) uint64 { return (h ^ uint64(c)) * 0x9e3779b97f4a7c15 }
+
+func hashEnd(h uint64) uint32 {
+	h ^= h >> 29
+	return uint32(h * 0xbf58476d1ce4e5b9 >> 32)
+}
 
 // hashName is the default hash of a name.
 func hashName(name string) uint32 {
-	h := maphash.String(nameSeed, name)
-	return uint32(h ^ h>>32)
+	h := nameSeed
+	for i := range len(name) {
+		h = hashStep(h, name[i])
+	}
+	return hashEnd(h)
 }
 
 // bucketHash mixes the directory into the hash of a name.
@@ -69,7 +83,7 @@ func (s *dcacheStripe) head(h uint32) *atomic.Pointer[Dentry] {
 }
 
 func (c *dcache) insert(d *Dentry) {
-	h := bucketHash(d.parent.Load(), d.name.Load().hash)
+	h := bucketHash(d.parent.Load(), d.hash.Load())
 	s := c.stripe(h)
 	s.lock.Lock()
 	if s.count >= 2*len(*s.buckets.Load()) {
@@ -85,7 +99,7 @@ func (c *dcache) insert(d *Dentry) {
 // remove takes d out of its chain, but leaves d's own next pointer, for the
 // readers that stand on d.
 func (c *dcache) remove(d *Dentry) {
-	h := bucketHash(d.parent.Load(), d.name.Load().hash)
+	h := bucketHash(d.parent.Load(), d.hash.Load())
 	s := c.stripe(h)
 	s.lock.Lock()
 	p := s.head(h)
@@ -108,7 +122,7 @@ func (s *dcacheStripe) grow() {
 	for i := range old {
 		for d := old[i].Load(); d != nil; {
 			next := d.hashNext.Load()
-			h := bucketHash(d.parent.Load(), d.name.Load().hash)
+			h := bucketHash(d.parent.Load(), d.hash.Load())
 			head := &bigger[h/dcacheStripes&mask]
 			d.hashNext.Store(head.Load())
 			head.Store(d)
@@ -121,15 +135,16 @@ func (s *dcacheStripe) grow() {
 
 // matches reports whether d, found in a chain, carries the name. In rcu-walk
 // the caller validates d's sequence afterwards.
-func (d *Dentry) matches(parent *Dentry, name string, hash uint32) bool {
-	n := d.name.Load()
-	if n.hash != hash || d.parent.Load() != parent || !d.Has(dentryHashed) {
+func (d *Dentry) matches(parent *Dentry, name string) bool {
+	f := DentryFlag(d.flags.Load())
+	if f&dentryHashed == 0 {
 		return false
 	}
-	if d.Has(dentryOpCompare) {
-		return gateCompare(d.ops.compare, parent, d, n.str, name)
+	str := d.name.Load().str
+	if f&dentryOpCompare != 0 {
+		return gateCompare(d.ops.compare, parent, d, str, name)
 	}
-	return n.str == name
+	return str == name
 }
 
 // lookupRCU finds a child without a lock or a reference, and returns it with
@@ -137,11 +152,12 @@ func (d *Dentry) matches(parent *Dentry, name string, hash uint32) bool {
 func (c *dcache) lookupRCU(parent *Dentry, name string, hash uint32) (*Dentry, uint32) {
 	h := bucketHash(parent, hash)
 	for d := c.stripe(h).head(h).Load(); d != nil; d = d.hashNext.Load() {
-		if d.name.Load().hash != hash || d.parent.Load() != parent {
+		if d.hash.Load() != hash || d.parent.Load() != parent {
 			continue
 		}
 		seq := d.seq.Read()
-		if seq&1 != 0 || !d.matches(parent, name, hash) || d.seq.Retry(seq) {
+		// Parent and hash once more, now under the sequence.
+		if seq&1 != 0 || d.hash.Load() != hash || d.parent.Load() != parent || !d.matches(parent, name) || d.seq.Retry(seq) {
 			continue
 		}
 		return d, seq
@@ -172,13 +188,13 @@ func (c *dcache) lookup(parent *Dentry, name string, hash uint32) *Dentry {
 
 func lookupChain(s *dcacheStripe, h uint32, parent *Dentry, name string, hash uint32) *Dentry {
 	for d := s.head(h).Load(); d != nil; d = d.hashNext.Load() {
-		if d.name.Load().hash != hash || d.parent.Load() != parent {
+		if d.hash.Load() != hash || d.parent.Load() != parent {
 			continue
 		}
 		// The driver compares without d_lock; then the lock makes sure that
 		// what it compared still holds.
 		n := d.name.Load()
-		if !d.matches(parent, name, hash) {
+		if !d.matches(parent, name) {
 			continue
 		}
 		d.lock.Lock()

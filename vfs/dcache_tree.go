@@ -73,8 +73,11 @@ func (d *Dentry) moveLocked(target *Dentry, exchange bool) {
 	dn, tn := d.name.Load(), target.name.Load()
 	// A name embedded in one dentry must not be read through another one's
 	// life: the records move as copies.
-	d.name.Store(&dname{tn.str, tn.hash})
-	target.name.Store(&dname{dn.str, dn.hash})
+	dh, th := d.hash.Load(), target.hash.Load()
+	d.name.Store(&dname{tn.str})
+	d.hash.Store(th)
+	target.name.Store(&dname{dn.str})
+	target.hash.Store(dh)
 	if dp != tp || d.IsRoot() {
 		if dp != d {
 			dp.removeChild(d)

@@ -17,20 +17,20 @@ import (
 // A reference keeps a dentry, its parent chain and its inode. A dentry
 // without references stays cached on its superblock's LRU list.
 type Dentry struct {
-	lock  lockdep.SpinLock // d_lock: all of this dentry's cache state
-	seq   lockdep.SeqCount // d_seq: (name, parent, inode) as one snapshot
-	count atomic.Int32     // users, plus one for each cached child; dentryDead once killed
-	flags atomic.Uint32    // DentryFlag bits; written under lock
-
-	name   atomic.Pointer[dname]
-	parent atomic.Pointer[Dentry] // itself for a root
-	inode  atomic.Pointer[Inode]  // nil: negative
-
+	// What a walk without references reads comes first, in one cache line.
 	hashNext atomic.Pointer[Dentry] // chain of the hash, under its stripe's lock
+	parent   atomic.Pointer[Dentry] // itself for a root
+	name     atomic.Pointer[dname]
+	inode    atomic.Pointer[Inode] // nil: negative
+	id       uint64
+	sb       *Superblock
+	hash     atomic.Uint32    // of the name
+	flags    atomic.Uint32    // DentryFlag bits; written under lock
+	seq      lockdep.SeqCount // d_seq: (name, parent, inode) as one snapshot
 
-	sb  *Superblock
-	ops *DentryOps
-	id  uint64
+	count atomic.Int32     // users, plus one for each cached child; dentryDead once killed
+	lock  lockdep.SpinLock // d_lock: all of this dentry's cache state
+	ops   *DentryOps
 
 	// Private belongs to the driver; it is set before the dentry is visible,
 	// or under the driver's own rules.
@@ -48,11 +48,8 @@ type Dentry struct {
 	aliasPrev, aliasNext *Dentry
 }
 
-// dname is an immutable name with its hash (after d_hash).
-type dname struct {
-	str  string
-	hash uint32
-}
+// dname is an immutable name.
+type dname struct{ str string }
 
 // DentryFlag is a bit of a dentry's state that walks look at.
 type DentryFlag uint32
@@ -152,8 +149,9 @@ func newDentry(sb *Superblock, parent *Dentry, name string, hash uint32) *Dentry
 	if d.ops != nil {
 		d.flags.Store(uint32(d.ops.flags))
 	}
-	d.first = dname{name, hash}
+	d.first = dname{name}
 	d.name.Store(&d.first)
+	d.hash.Store(hash)
 	sb.dentries.Add(1)
 	if parent == nil {
 		d.parent.Store(d)

@@ -6,5 +6,5 @@ package vfs
 // [Dentry.Add] while d still has the name, so that at no moment there is none.
 func (d *Dentry) Twin() *Dentry {
 	name := d.name.Load()
-	return newDentry(d.sb, d.parent.Load(), name.str, name.hash)
+	return newDentry(d.sb, d.parent.Load(), name.str, d.hash.Load())
 }

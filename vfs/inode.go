@@ -44,7 +44,8 @@ const (
 	FlagSwapfile                         // in use for swap
 	FlagSync                             // writes are synchronous
 	FlagNoCap                            // has no file capabilities: no need to look
-	FlagVerity                           // reserved for statx
+	FlagNoDump                           // left out by dump(8); only shown
+	FlagVerity                           // guarded by fs-verity; only shown
 	FlagPrivate                          // internal to a file system
 	FlagNoPermRCU                        // permission cannot be decided in rcu-walk
 )

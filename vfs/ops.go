@@ -284,7 +284,7 @@ type XattrGetter interface {
 
 // XattrLister writes the names, each ended by NUL, into buf; with an empty
 // buf it returns the length. Names of trusted. are hidden from callers
-// without CAP_SYS_ADMIN.
+// without CAP_SYS_ADMIN. Absent: there are none.
 //
 // Rule: inode_operations.listxattr: i_mutex no, may_block yes.
 type XattrLister interface {

@@ -34,9 +34,6 @@ func GenericPermission(ctx context.Context, in *Inode, mask Access) error {
 	cred := TaskFrom(ctx).cred
 	want := uint32(mask & (MayRead | MayWrite | MayExec))
 	mode := in.Mode()
-	if mode&0o111 == 0o111 && want == uint32(MayExec) && mode&unix.S_IFMT == unix.S_IFDIR && in.sb.Flags()&SuperPosixACL == 0 {
-		return nil // searching a directory open to all
-	}
 	err := modePermission(ctx, cred, in, mode, want, mask)
 	if err != unix.EACCES {
 		return err

@@ -21,6 +21,7 @@ const (
 // A Pipe is the buffer between the ends of a pipe or FIFO: a ring of pages,
 // each filled by one write, or by several short ones.
 type Pipe struct {
+	id         uint64        // its place in the order of pipes
 	lock       lockdep.Mutex // pipe_lock: all below
 	ring       []pipePage    // a power of two of slots
 	head, tail uint          // next slot to fill, next to drain; head-tail are full
@@ -56,12 +57,10 @@ type pipeEnd struct {
 
 const neverSeen = ^uint64(0)
 
-var pipeIDs atomic.Uint64
-
 func newPipe() *Pipe {
-	p := &Pipe{ring: make([]pipePage, pipeSlots)}
+	p := &Pipe{ring: make([]pipePage, pipeSlots), id: newID()}
 	p.lock.Init(lockdep.PipeLock)
-	p.lock.SetID(pipeIDs.Add(1))
+	p.lock.SetID(p.id)
 	p.readable.Init()
 	p.writable.Init()
 	p.readSignals.Init()

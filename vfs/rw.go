@@ -181,19 +181,24 @@ func (f *File) writeAt(ctx context.Context, p []byte, pos int64) (n int, newPos 
 		p = p[:maxRWCount]
 	}
 	f.startWrite(ctx)
-	switch {
-	case f.ops.write != nil:
-		n, newPos, err = gateWrite(f.ops.write, ctx, f, p, pos)
-	case f.ops.writeIter == nil:
-		n, newPos, err = gateWritev(f.ops.writev, ctx, f, [][]byte{p}, pos)
-	default:
-		x := beginTransfer(ctx)
-		x.iter.ResetOne(p)
-		n, newPos, err = f.writeIter(ctx, x, &x.iter, pos, f.iocbFlags())
-		x.end()
-	}
+	n, newPos, err = f.writeMethod(ctx, p, pos)
 	f.endWrite()
 	return n, newPos, err
+}
+
+// writeMethod calls the driver, everything else being done.
+func (f *File) writeMethod(ctx context.Context, p []byte, pos int64) (int, int64, error) {
+	switch {
+	case f.ops.write != nil:
+		return gateWrite(f.ops.write, ctx, f, p, pos)
+	case f.ops.writeIter == nil:
+		return gateWritev(f.ops.writev, ctx, f, [][]byte{p}, pos)
+	}
+	x := beginTransfer(ctx)
+	x.iter.ResetOne(p)
+	n, pos, err := f.writeIter(ctx, x, &x.iter, pos, f.iocbFlags())
+	x.end()
+	return n, pos, err
 }
 
 // startWrite is the freeze protection of a write: of regular files only.

@@ -10,6 +10,7 @@ import (
 const (
 	statAttrImmutable = unix.STATX_ATTR_IMMUTABLE
 	statAttrAppend    = unix.STATX_ATTR_APPEND
+	statAttrNoDump    = unix.STATX_ATTR_NODUMP
 	statAttrAutomount = unix.STATX_ATTR_AUTOMOUNT
 	statAttrMountRoot = unix.STATX_ATTR_MOUNT_ROOT
 	statAttrVerity    = unix.STATX_ATTR_VERITY
@@ -38,25 +39,32 @@ func atWalk(flags int) WalkFlags {
 // FillStat fills st from the inode's fields: what a Getattr starts with, and
 // all that is done without one. It does not block.
 func (in *Inode) FillStat(st *Stat) {
-	mode := in.Mode()
-	*st = Stat{
-		Ino: in.ino, Dev: in.sb.dev, Rdev: in.rdev,
-		Mode: mode, Nlink: in.Nlink(), UID: in.UID(), GID: in.GID(),
-		Size: in.Size(), Blksize: int32(in.sb.BlockSize), Blocks: in.Blocks(),
-		Btime: in.btime,
-	}
+	// Field by field: a composite literal would be built aside and copied.
+	st.Ino, st.Dev, st.Rdev = in.ino, in.sb.dev, in.rdev
+	st.Mode, st.Nlink = in.Mode(), in.Nlink()
+	st.UID, st.GID = in.UID(), in.GID()
+	st.Size, st.Blocks, st.Blksize = in.Size(), in.Blocks(), int32(in.sb.BlockSize)
 	st.Atime, st.Mtime, st.Ctime = in.Times()
-	flags := in.Flags()
-	st.AttrsMask = statAttrImmutable | statAttrAppend | statAttrVerity
-	if flags&FlagImmutable != 0 {
-		st.Attrs |= statAttrImmutable
+	st.Btime = in.btime
+	st.MountID = 0
+	st.Attrs, st.AttrsMask = 0, statAttrImmutable|statAttrAppend|statAttrNoDump
+	if flags := in.Flags(); flags&(FlagImmutable|FlagAppend|FlagNoDump|FlagVerity) != 0 {
+		st.Attrs = statAttrs(flags)
 	}
-	if flags&FlagAppend != 0 {
-		st.Attrs |= statAttrAppend
+}
+
+func statAttrs(flags InodeFlags) (attrs uint64) {
+	for _, a := range [...]struct {
+		flag InodeFlags
+		attr uint64
+	}{
+		{FlagImmutable, statAttrImmutable}, {FlagAppend, statAttrAppend}, {FlagNoDump, statAttrNoDump}, {FlagVerity, statAttrVerity},
+	} {
+		if flags&a.flag != 0 {
+			attrs |= a.attr
+		}
 	}
-	if flags&FlagVerity != 0 {
-		st.Attrs |= statAttrVerity
-	}
+	return attrs
 }
 
 // Getattr fills st about what stands at p. No right on it is needed, and no

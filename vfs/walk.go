@@ -335,6 +335,10 @@ func (w *walk) pop() (rest string) {
 // maySearch checks that the directory in which the walk stands may be
 // searched.
 func (w *walk) maySearch() error {
+	const open = unix.S_IFDIR | 0o111
+	if in := w.inode; in.ops.permission == nil && in.Mode()&(unix.S_IFMT|0o111) == open && in.sb.Flags()&SuperPosixACL == 0 {
+		return nil // a directory that all may search
+	}
 	if w.rcu() {
 		err := InodePermission(w.ctx, w.inode, MayExec|MayNotBlock)
 		if err != unix.ECHILD {
@@ -359,8 +363,8 @@ func (w *walk) toLast(name string) error {
 		if err := w.maySearch(); err != nil {
 			return err
 		}
-		comp, rest := splitComponent(name)
-		if err := w.setLast(comp); err != nil {
+		comp, rest, hash := splitComponent(name)
+		if err := w.setLast(comp, hash); err != nil {
 			return err
 		}
 		w.lastSlash = rest != ""
@@ -411,17 +415,23 @@ func skipSlashes(s string) string {
 	return s
 }
 
-// splitComponent cuts name at its first slash; rest begins with it.
-func splitComponent(name string) (comp, rest string) {
-	if i := strings.IndexByte(name, '/'); i >= 0 {
-		return name[:i], name[i:]
+// splitComponent cuts name at its first slash; rest begins with it. The hash
+// is the default one of the component.
+func splitComponent(name string) (comp, rest string, hash uint32) {
+	h := nameSeed
+	for i := range len(name) {
+		c := name[i]
+		if c == '/' {
+			return name[:i], name[i:], hashEnd(h)
+		}
+		h = hashStep(h, c)
 	}
-	return name, ""
+	return name, "", hashEnd(h)
 }
 
 // setLast notes a component, with its hash in the directory of the walk.
-func (w *walk) setLast(comp string) error {
-	w.last, w.lastKind = comp, lastNorm
+func (w *walk) setLast(comp string, hash uint32) error {
+	w.last, w.lastKind, w.lastHash = comp, lastNorm, hash
 	if comp[0] == '.' {
 		if comp == "." {
 			w.lastKind = lastDot
@@ -434,17 +444,12 @@ func (w *walk) setLast(comp string) error {
 		}
 	}
 	w.flags &^= walkJumped
-	hash, err := nameHash(w.path.Dentry, comp)
-	w.lastHash = hash
-	return err
-}
-
-func nameHash(dir *Dentry, name string) (uint32, error) {
-	hash := hashName(name)
-	if dir.Has(dentryOpHash) {
-		return gateHash(dir.ops.hash, dir, name, hash)
+	if d := w.path.Dentry; d.Has(dentryOpHash) {
+		var err error
+		w.lastHash, err = gateHash(d.ops.hash, d, comp, hash)
+		return err
 	}
-	return hash, nil
+	return nil
 }
 
 // component steps to the component in w.last: into it, across what is mounted

@@ -24,7 +24,7 @@ func (p Path) Setxattr(ctx context.Context, name string, value []byte, flags int
 	if err := checkSetxattr(name, value, flags); err != nil {
 		return err
 	}
-	if name == capXattr {
+	if name == capXattr && len(value) > 0 {
 		if err := checkCapXattr(ctx, value); err != nil {
 			return err
 		}
@@ -90,7 +90,7 @@ func (p Path) changeXattr(ctx context.Context, name string, set func() error) er
 func setxattrLocked(ctx context.Context, d *Dentry, name string, value []byte, flags int) error {
 	in := d.Inode()
 	if typ, ok := aclXattr(name); ok {
-		return setACLXattr(ctx, d, typ, value, flags)
+		return setACLXattr(ctx, d, typ, value)
 	}
 	if in.ops.setxattr == nil {
 		return unix.EOPNOTSUPP
@@ -127,7 +127,7 @@ func (p Path) Removexattr(ctx context.Context, name string) error {
 func removexattrLocked(ctx context.Context, d *Dentry, name string) error {
 	in := d.Inode()
 	if typ, ok := aclXattr(name); ok {
-		return setACLXattr(ctx, d, typ, nil, 0)
+		return setACLXattr(ctx, d, typ, nil)
 	}
 	if name == capXattr && !TaskFrom(ctx).cred.Has(CapSetfcap) {
 		return unix.EPERM
