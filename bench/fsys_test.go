@@ -51,6 +51,7 @@ type peer struct {
 
 // peers are the columns of the table, in order.
 var peers = []peer{
+	{"govfs", openGovfs},
 	{"gvisor", openGvisor},
 	{"os", openOS},
 	{"afero", openAfero},

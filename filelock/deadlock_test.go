@@ -278,3 +278,40 @@ func TestLongChainIsNoDeadlockUntilItCloses(t *testing.T) {
 		}
 	}
 }
+
+// Each owner of a level waits for both of the next: as many ways lead to the
+// end as there are bit strings, and each wait is looked at once.
+func TestWaitsThatMeetAgainAreSearchedOnce(t *testing.T) {
+	const levels = 60
+	c := newFile(t)
+	defer abandon(c)
+	ops := ManagerOpsOf(&queueManager{})
+	req := func(o, b int, flags Flags) *Lock {
+		l := posix(fmt.Sprint(o), Write, int64(2*b), int64(2*b), flags)
+		l.Manager = ops
+		return l
+	}
+	for o := range 2 * levels {
+		if err := c.SetPosix(context.Background(), req(o, o, 0), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for o := range 2 * (levels - 1) {
+		for b := range 2 {
+			if err := c.SetPosix(context.Background(), req(o, o/2*2+2+b, FlagSleep), nil); err != ErrDeferred {
+				t.Fatalf("owner %d: %v", o, err)
+			}
+		}
+	}
+	done := inBackground(func() error {
+		stranger := posix("stranger", Write, 0, 0, FlagSleep)
+		stranger.Manager = ops
+		return c.SetPosix(context.Background(), stranger, nil)
+	})
+	if err := result(t, done); err != ErrDeferred {
+		t.Error(err)
+	}
+	if err := c.SetPosix(context.Background(), req(2*levels-1, 0, FlagSleep), nil); err != syscall.EDEADLK {
+		t.Error(err)
+	}
+}

@@ -497,3 +497,31 @@ func TestServerDecidesOnItsDelegations(t *testing.T) {
 		t.Errorf("change of a lease that is gone: %v", err)
 	}
 }
+
+// A break that was answered is over: the next one of the same lease is told
+// anew, and has the whole time.
+func TestAnsweredBreakIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, h, o := NewContext(), newHolder(), new(opens)
+		for i := range 2 {
+			if err := h.take(c, o, Lease, "A", Write); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.BreakLease(context.Background(), Read, true); err != syscall.EAGAIN || len(h.broken) != i+1 {
+				t.Errorf("break %d: %v, told %v", i, err, h.broken)
+			}
+			time.Sleep(40 * time.Second)
+			l := NewLease(Lease, Read, "A", 1, h.ops)
+			if err := c.SetLease(&l, o); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := h.take(c, o, Lease, "A", Write); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if got := c.GetLease("A"); got != Write {
+			t.Errorf("an old deadline made it %v", got)
+		}
+	})
+}

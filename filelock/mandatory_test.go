@@ -113,3 +113,14 @@ func TestLockedByOthers(t *testing.T) {
 		t.Error("a manager's lock is nobody's here")
 	}
 }
+
+// An access without an open file is not that of a lock whose owner is zero.
+func TestNoFileIsNobodysFile(t *testing.T) {
+	c := newFile(t)
+	if err := c.SetPosix(context.Background(), &Lock{Kind: OFD, Type: Write, End: End}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.CheckMandatory(context.Background(), posix("P", Read, 0, 0, 0), Owner{}, nil); err != syscall.EAGAIN {
+		t.Error(err)
+	}
+}

@@ -280,3 +280,18 @@ func TestWithoutRoomNothingChanges(t *testing.T) {
 		t.Error(show(c))
 	}
 }
+
+func TestOfReadersThatBeginTogetherTheFirstToLockIsReported(t *testing.T) {
+	c := newFile(t)
+	owners := strings.Split("QWERTYUIOPASDFGHJKLZXCVBNM", "")
+	for i, owner := range owners {
+		mustSet(t, c, owner, Read, 0, int64(i))
+	}
+	for _, owner := range owners {
+		conf := new(Lock)
+		if err := c.TestPosix(posix("me", Write, 0, 0, 0), conf); err != nil || conf.Owner != OwnerOf(owner) {
+			t.Fatalf("reported %v, want %s", conf.info(), owner)
+		}
+		c.ClosePosix(context.Background(), OwnerOf(owner))
+	}
+}

@@ -66,7 +66,8 @@ func (t *Task) openFD(at At, path string, how OpenHow) (int, error) {
 	return fd, nil
 }
 
-// OpenFile is Openat2 without a descriptor: the caller puts the file.
+// OpenFile is Openat2 without a descriptor: the caller puts the file. An empty
+// path with [AtPath] opens what stands there, whatever its name is by now.
 func (t *Task) OpenFile(at At, path string, how OpenHow) (*File, error) {
 	args, err := how.parse()
 	if err != nil {
@@ -161,6 +162,9 @@ func (a *openArgs) walkFlags(resolve uint64) WalkFlags {
 
 // open does what openat2 does, up to the descriptor.
 func (t *Task) open(at At, path string, a openArgs) (*File, error) {
+	if path == "" && at.path.Dentry != nil {
+		return t.reopen(at.path, a)
+	}
 	try := func(flags WalkFlags) (*File, error) {
 		var w walk
 		args := a
@@ -176,6 +180,20 @@ func (t *Task) open(at At, path string, a openArgs) (*File, error) {
 		f, err = try(a.walk | WalkReval)
 	}
 	return f, err
+}
+
+// reopen opens what stands at p, as following a magic link to it would.
+func (t *Task) reopen(p Path, a openArgs) (*File, error) {
+	if p.Inode() == nil {
+		return nil, unix.ENOENT
+	}
+	p.Get()
+	w := walk{t: t, ctx: t, path: p, inode: p.Inode(), flags: a.walk}
+	defer w.end()
+	if a.flags&oTmpfileBit != 0 {
+		return w.openTmpfile("", &a)
+	}
+	return w.openHere(&a, false)
 }
 
 // open does one attempt.

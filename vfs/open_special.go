@@ -10,8 +10,10 @@ import (
 // path names.
 func (w *walk) openTmpfile(name string, a *openArgs) (*File, error) {
 	w.flags |= WalkDirectory
-	if err := w.toEnd(name); err != nil {
-		return nil, err
+	if name != "" {
+		if err := w.toEnd(name); err != nil {
+			return nil, err
+		}
 	}
 	if err := w.finish(); err != nil {
 		return nil, err

@@ -106,7 +106,6 @@ func TestReadAndWriteErrors(t *testing.T) {
 		{"writev of many segments", func() (int, error) { return task.Writev(w, many, 0) }, unix.EINVAL},
 		{"preadv at a negative offset", func() (int, error) { return task.Preadv(r, vec, -2, 0) }, unix.EINVAL},
 		{"preadv2 with unknown flags", func() (int, error) { return task.Preadv(r, vec, 0, 1<<20) }, unix.EOPNOTSUPP},
-		{"preadv2 that is not to wait", func() (int, error) { return task.Preadv(r, vec, 0, unix.RWF_NOWAIT) }, unix.EOPNOTSUPP},
 		{"pwritev2 with a contradiction", func() (int, error) {
 			return task.Pwritev(w, vec, 0, unix.RWF_APPEND|unix.RWF_NOAPPEND)
 		}, unix.EINVAL},

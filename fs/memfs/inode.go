@@ -97,10 +97,9 @@ func (inodeMethods) Setattr(ctx context.Context, d *vfs.Dentry, a *vfs.Attr) err
 		return err
 	}
 	if a.Valid&vfs.AttrSize != 0 && in.IsRegular() {
-		if a.Size != in.Size() {
-			// The size counts even where truncate(2) asks for no stamps.
-			a.Valid |= vfs.AttrMtime | vfs.AttrCtime
-		}
+		// Stamped also where truncate(2) does not ask for it, and where the
+		// size stays.
+		a.Valid |= vfs.AttrMtime | vfs.AttrCtime
 		in.truncate(a.Size)
 	}
 	in.CopyAttr(a)

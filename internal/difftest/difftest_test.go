@@ -1,0 +1,104 @@
+package difftest
+
+import (
+	"flag"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+var (
+	seedFlag = flag.Uint64("seed", 0, "run the episode of this seed only")
+	opsFlag  = flag.Int("ops", 200_000, "operations in all; with -seed, in the episode")
+	onlyFlag = flag.String("only", "", "with -seed: the numbers of the operations to run, separated by commas")
+	baseFlag = flag.Uint64("base", 0, "first seed of a long run; 0: a new one each time")
+)
+
+// episodeOps is the length of an episode: long enough for a tree to grow and
+// to be torn down, short enough to be made small quickly.
+const episodeOps = 2000
+
+// needRoot skips on a person's machine, and fails where CI=true promises that
+// nothing is skipped.
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal("the comparison needs root, to mount and to be several users")
+	}
+	t.Skip("needs root, to mount and to be several users")
+}
+
+var (
+	host   = Contender{Name: "host", New: func(c Config) (Executor, error) { return NewHost(c) }}
+	memory = Contender{Name: "memory", New: func(c Config) (Executor, error) { return NewMemory(c) }}
+)
+
+func only(t *testing.T) []int {
+	if *onlyFlag == "" {
+		return nil
+	}
+	var keep []int
+	for _, s := range strings.Split(*onlyFlag, ",") {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			t.Fatalf("-only: %v", err)
+		}
+		keep = append(keep, n)
+	}
+	return keep
+}
+
+// agree runs episodes until there were as many operations as asked for.
+func agree(t *testing.T, ops int, others []Contender) {
+	if *seedFlag != 0 {
+		f, err := Run(Episode{Configure(*seedFlag, *opsFlag), only(t)}, host, others, time.Minute)
+		check(t, f, err)
+		return
+	}
+	base := *baseFlag
+	if base == 0 {
+		base = uint64(time.Now().UnixNano()) >> 10
+	}
+	t.Logf("first seed %d", base)
+	begin := time.Now()
+	for n := 0; n < ops; n += episodeOps {
+		f, err := Run(Episode{Config: Configure(base, min(episodeOps, ops-n))}, host, others, time.Minute)
+		check(t, f, err)
+		base++
+	}
+	t.Logf("%d operations in %v", ops, time.Since(begin).Round(time.Millisecond))
+}
+
+func check(t *testing.T, f *Failure, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f != nil {
+		t.Fatal("\n" + f.String())
+	}
+}
+
+func TestAgreeInProcess(t *testing.T) {
+	needRoot(t)
+	agree(t, *opsFlag, []Contender{memory})
+}
+
+// Two runs on the judge itself agree: what the comparison looks at does not
+// depend on anything but the operations.
+func TestHostAgreesWithItself(t *testing.T) {
+	needRoot(t)
+	second := host
+	second.Name = "host again"
+	second.Exceptions = []Exception{{
+		What: "a directory's new time is the old one",
+		Why:  "both sides have the coarse clock",
+		Info: func(want, got *Info) { forgiveMaybe(got, want) },
+	}}
+	agree(t, min(*opsFlag, 20_000), []Contender{second})
+}

@@ -1,0 +1,211 @@
+package difftest
+
+import (
+	"encoding/binary"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// The names: few, so that operations meet; some at and beyond the limit.
+var (
+	shortNames = []string{"a", "b", "c", "d", "\xffé"}
+	longName   = strings.Repeat("n", 255)
+	tooLong    = strings.Repeat("m", 256)
+)
+
+func (g *generator) name() string {
+	switch {
+	case g.one(0.02):
+		return longName
+	case g.one(0.01):
+		return tooLong
+	}
+	return shortNames[min(g.IntN(6), g.IntN(6), len(shortNames)-1)]
+}
+
+// component of a path, not the last one.
+func (g *generator) component() string {
+	switch {
+	case g.one(0.06):
+		return ".."
+	case g.one(0.04):
+		return "."
+	}
+	return g.name()
+}
+
+// path is relative or absolute, up to four names deep, with all the oddities
+// that paths have.
+func (g *generator) path() string {
+	if g.one(0.04) {
+		return g.oddPath()
+	}
+	var b strings.Builder
+	if g.one(0.3) {
+		b.WriteByte('/')
+	}
+	depth := 1
+	for depth < 4 && g.one(0.45) {
+		depth++
+	}
+	for range depth - 1 {
+		b.WriteString(g.component())
+		b.WriteByte('/')
+		if g.one(0.02) {
+			b.WriteByte('/')
+		}
+	}
+	if g.one(0.02) {
+		b.WriteString(pick(g, ".", ".."))
+	} else {
+		b.WriteString(g.name())
+	}
+	if g.one(0.05) {
+		b.WriteString(pick(g, "/", "/", "/", "//", "/.", "/..", "/../"+g.name()))
+	}
+	return b.String()
+}
+
+func (g *generator) oddPath() string {
+	switch g.IntN(10) {
+	case 0:
+		return ""
+	case 1:
+		return "///"
+	case 2:
+		return strings.Repeat("a/", 2100) // more than a path may have
+	case 3:
+		return "/" + strings.Repeat("./", 2000) + g.name() // just less
+	case 4:
+		return strings.Repeat("../", 20) + g.name()
+	case 5, 6:
+		return pick(g, ".", "..", "./", "../")
+	}
+	return "/"
+}
+
+// atPath gives an operation a path, and where it starts: mostly the current
+// directory.
+func (g *generator) atPath(o *Op) {
+	o.Path = g.path()
+	if g.one(0.2) {
+		o.Dir = g.dirSlot()
+		if g.one(0.05) {
+			o.Dir = g.anySlot()
+		}
+	}
+}
+
+func (g *generator) atPath2(o *Op) {
+	o.Path2 = g.path()
+	if g.one(0.2) {
+		o.Dir2 = g.dirSlot()
+	}
+}
+
+// emptyPath turns some operations to a descriptor itself.
+func (g *generator) emptyPath(o *Op) {
+	if g.one(0.1) {
+		o.Dir, o.Path = g.openSlot(), ""
+		if g.one(0.9) {
+			o.Flags |= unix.AT_EMPTY_PATH
+		}
+	}
+}
+
+// linkBody is what a symlink says.
+func (g *generator) linkBody() string {
+	switch {
+	case g.one(0.02):
+		return strings.Repeat("t", pick(g, 4095, 4096, 4094, 127, 128, 129))
+	case g.one(0.1):
+		return pick(g, ".", "..", "/", "./", "../", "/.", "..//")
+	case g.one(0.5):
+		return g.name()
+	}
+	return g.path()
+}
+
+// Attribute names of all namespaces, known and unknown.
+var xattrNames = []string{
+	"user.a", "user.a", "user.b", "user." + strings.Repeat("x", 250), "user." + strings.Repeat("x", 251), "user.", "trusted.a", "trusted.b",
+	"security.a", "security.b", "security.capability", "system.posix_acl_access", "system.posix_acl_access", "system.posix_acl_default",
+	"system.a", "nothing.a", "a", "", "btrfs.a",
+}
+
+func (g *generator) xattr(o *Op) {
+	switch o.Kind {
+	case Setxattr, Getxattr, Listxattr, Removexattr:
+		o.Path = g.path()
+		o.Mode = g.Uint32N(2) // follow
+	default:
+		o.Slot = g.openSlot()
+	}
+	o.Name = xattrNames[g.IntN(len(xattrNames))]
+	o.Len = pick(g, 0, 4096, 4096, 65536, 65537, 1, 7, 40)
+	switch o.Kind {
+	case Setxattr, Fsetxattr:
+		o.Flags = int64(pick(g, 0, 0, 0, unix.XATTR_CREATE, unix.XATTR_REPLACE))
+		if g.one(0.02) {
+			o.Flags = int64(pick(g, 3, 4))
+		}
+		o.Value = g.xattrValue(o.Name)
+	}
+}
+
+func (g *generator) xattrValue(name string) []byte {
+	if strings.HasPrefix(name, "system.posix_acl") && g.one(0.9) {
+		return g.acl()
+	}
+	if name == "security.capability" && g.one(0.7) {
+		return g.fileCaps()
+	}
+	n := g.IntN(40)
+	if g.one(0.1) {
+		n = pick(g, 0, 1, 1000, 4096, 65536, 65537)
+	}
+	v := make([]byte, n)
+	for i := range v {
+		v[i] = byte(i) + byte(n)
+	}
+	return v
+}
+
+// acl is an access control list in the layout of its attribute; some are
+// wrong, or hardly say more than a mode.
+func (g *generator) acl() []byte {
+	const owner, user, group, namedGroup, mask, other = 1, 2, 4, 8, 16, 32
+	b := binary.LittleEndian.AppendUint32(nil, 2)
+	add := func(tag uint16, id uint32) {
+		b = binary.LittleEndian.AppendUint16(b, tag)
+		b = binary.LittleEndian.AppendUint16(b, uint16(g.IntN(8)))
+		b = binary.LittleEndian.AppendUint32(b, id)
+	}
+	add(owner, ^uint32(0))
+	extended := g.one(0.7)
+	if extended && g.one(0.7) {
+		add(user, pick[uint32](g, 1000, 1001))
+	}
+	add(group, ^uint32(0))
+	if extended && g.one(0.5) {
+		add(namedGroup, pick[uint32](g, 1000, 2000))
+	}
+	if extended || g.one(0.3) {
+		add(mask, ^uint32(0))
+	}
+	add(other, ^uint32(0))
+	if g.one(0.1) {
+		b = b[:len(b)-pick(g, 1, 8, len(b)-4, len(b))]
+	}
+	return b
+}
+
+// fileCaps is the value of security.capability, version 2 or 3.
+func (g *generator) fileCaps() []byte {
+	b := binary.LittleEndian.AppendUint32(nil, pick[uint32](g, 0x02000000, 0x02000001, 0x02000000, 0x01000000, 0x05000000))
+	for range 4 {
+		b = binary.LittleEndian.AppendUint32(b, uint32(g.IntN(3)))
+	}
+	return b
+}
