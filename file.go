@@ -140,8 +140,19 @@ func (h *handle) close() error {
 	return err
 }
 
-// call makes a system call on the file, and wraps its error.
+// call makes a system call on the file, and wraps its error: EBADF for a file
+// that was opened with O_PATH.
 func (f *File) call(op string, do func(*vfs.Task, *vfs.File) error) error {
+	return f.callAny(op, func(t *vfs.Task, file *vfs.File) error {
+		if file.Mode()&vfs.FilePath != 0 {
+			return unix.EBADF
+		}
+		return do(t, file)
+	})
+}
+
+// callAny is call for O_PATH files too.
+func (f *File) callAny(op string, do func(*vfs.Task, *vfs.File) error) error {
 	if f == nil {
 		return fs.ErrInvalid
 	}
@@ -284,7 +295,7 @@ func (f *File) Stat() (fs.FileInfo, error) {
 		return nil, fs.ErrInvalid
 	}
 	info := &fileInfo{name: path.Base(f.name)}
-	err := f.call("stat", func(t *vfs.Task, file *vfs.File) error { return file.Getattr(t, &info.st) })
+	err := f.callAny("stat", func(t *vfs.Task, file *vfs.File) error { return file.Getattr(t, &info.st) })
 	if err != nil {
 		return nil, err
 	}
@@ -301,31 +312,22 @@ func (f *File) Truncate(size int64) error {
 	return f.call("truncate", func(t *vfs.Task, file *vfs.File) error { return file.Truncate(t, size) })
 }
 
-// change is call for what changes attributes, which no O_PATH file is good
-// for.
-func (f *File) change(op string, do func(*vfs.Task, vfs.Path) error) error {
-	return f.call(op, func(t *vfs.Task, file *vfs.File) error {
-		if file.Mode()&vfs.FilePath != 0 {
-			return unix.EBADF
-		}
-		return do(t, file.Path())
-	})
-}
-
 // Chmod changes the permissions of the file, with setuid, setgid and sticky
 // bit.
 func (f *File) Chmod(mode fs.FileMode) error {
-	return f.change("chmod", func(t *vfs.Task, p vfs.Path) error { return p.Chmod(t, permOf(mode)) })
+	return f.call("chmod", func(t *vfs.Task, file *vfs.File) error { return file.Path().Chmod(t, permOf(mode)) })
 }
 
 // Chown changes owner and group of the file; -1 leaves one of them as it is.
 func (f *File) Chown(uid, gid int) error {
-	return f.change("chown", func(t *vfs.Task, p vfs.Path) error { return p.Chown(t, uint32(uid), uint32(gid)) })
+	return f.call("chown", func(t *vfs.Task, file *vfs.File) error {
+		return file.Path().Chown(t, uint32(uid), uint32(gid))
+	})
 }
 
 // Chtimes changes access and modification time of the file; a zero time leaves
 // the file's as it is.
 func (f *File) Chtimes(atime, mtime time.Time) error {
 	times := [2]vfs.Utime{utimeOf(atime), utimeOf(mtime)}
-	return f.change("chtimes", func(t *vfs.Task, p vfs.Path) error { return p.Utimes(t, &times) })
+	return f.call("chtimes", func(t *vfs.Task, file *vfs.File) error { return file.Path().Utimes(t, &times) })
 }

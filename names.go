@@ -2,6 +2,7 @@ package govfs
 
 import (
 	"io/fs"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -23,7 +24,7 @@ func (f *FS) MkdirAll(name string, perm fs.FileMode) error {
 		}
 		return &fs.PathError{Op: "mkdir", Path: name, Err: unix.ENOTDIR}
 	}
-	if parent := name[:lastComponent(name)]; parent != "" {
+	if parent := parentOf(name); parent != "" {
 		if err := f.MkdirAll(parent, perm); err != nil {
 			return err
 		}
@@ -39,17 +40,11 @@ func (f *FS) MkdirAll(name string, perm fs.FileMode) error {
 	return err
 }
 
-// lastComponent is where the last component of a path begins; slashes at its
-// end do not count.
-func lastComponent(name string) int {
-	i := len(name)
-	for i > 0 && name[i-1] == '/' {
-		i--
-	}
-	for i > 0 && name[i-1] != '/' {
-		i--
-	}
-	return i
+// parentOf is the path before the last component and its slash, as it is
+// written; slashes at the end do not count.
+func parentOf(name string) string {
+	name = strings.TrimRight(name, "/")
+	return name[:max(strings.LastIndexByte(name, '/'), 0)]
 }
 
 // Remove removes a file or an empty directory.

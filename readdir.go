@@ -75,9 +75,6 @@ func (f *File) entries(n int, make func(*vfs.Task, *vfs.File, rawEntry) (bool, e
 	}
 	found := false
 	err := f.call("readdirent", func(t *vfs.Task, dir *vfs.File) error {
-		if dir.Mode()&vfs.FilePath != 0 {
-			return unix.EBADF
-		}
 		for !found {
 			list, err := readEntries(t, dir, n)
 			for _, e := range list {

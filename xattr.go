@@ -87,8 +87,8 @@ func (f *FS) removexattr(op, name, attr string, flags int) error {
 
 // Getxattr reads an extended attribute of the file.
 func (f *File) Getxattr(attr string) (value []byte, err error) {
-	err = f.change("fgetxattr", func(t *vfs.Task, p vfs.Path) (err error) {
-		value, err = xattrOf(t, vfs.AtPath(p), "", attr, unix.AT_EMPTY_PATH)
+	err = f.call("fgetxattr", func(t *vfs.Task, file *vfs.File) (err error) {
+		value, err = xattrOf(t, vfs.AtPath(file.Path()), "", attr, unix.AT_EMPTY_PATH)
 		return err
 	})
 	return value, err
@@ -96,18 +96,18 @@ func (f *File) Getxattr(attr string) (value []byte, err error) {
 
 // Setxattr sets an extended attribute of the file; see [FS.Setxattr].
 func (f *File) Setxattr(attr string, value []byte, mode int) error {
-	return f.change("fsetxattr", func(t *vfs.Task, p vfs.Path) error {
+	return f.call("fsetxattr", func(t *vfs.Task, file *vfs.File) error {
 		if hasNUL(attr) {
 			return unix.EINVAL
 		}
-		return t.Setxattr(vfs.AtPath(p), "", attr, value, mode, unix.AT_EMPTY_PATH)
+		return t.Setxattr(vfs.AtPath(file.Path()), "", attr, value, mode, unix.AT_EMPTY_PATH)
 	})
 }
 
 // Listxattr lists the names of the file's extended attributes.
 func (f *File) Listxattr() (attrs []string, err error) {
-	err = f.change("flistxattr", func(t *vfs.Task, p vfs.Path) (err error) {
-		attrs, err = xattrsOf(t, vfs.AtPath(p), "", unix.AT_EMPTY_PATH)
+	err = f.call("flistxattr", func(t *vfs.Task, file *vfs.File) (err error) {
+		attrs, err = xattrsOf(t, vfs.AtPath(file.Path()), "", unix.AT_EMPTY_PATH)
 		return err
 	})
 	return attrs, err
@@ -115,11 +115,11 @@ func (f *File) Listxattr() (attrs []string, err error) {
 
 // Removexattr removes an extended attribute of the file.
 func (f *File) Removexattr(attr string) error {
-	return f.change("fremovexattr", func(t *vfs.Task, p vfs.Path) error {
+	return f.call("fremovexattr", func(t *vfs.Task, file *vfs.File) error {
 		if hasNUL(attr) {
 			return unix.EINVAL
 		}
-		return t.Removexattr(vfs.AtPath(p), "", attr, unix.AT_EMPTY_PATH)
+		return t.Removexattr(vfs.AtPath(file.Path()), "", attr, unix.AT_EMPTY_PATH)
 	})
 }
 

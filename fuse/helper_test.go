@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -110,6 +111,11 @@ func eventually(t testing.TB, what string, ok func() bool) {
 func waitForStdin() { _, _ = io.Copy(io.Discard, os.Stdin) }
 
 func init() {
+	if os.Getenv(helperEnv) != "" {
+		// The main goroutine keeps the main thread, to which the kernel gives
+		// the signals of the process.
+		runtime.LockOSThread()
+	}
 	helpers["locks"] = holdLocks
 	helpers["wait"] = waitForLock
 	helpers["getlk"] = getLock

@@ -53,22 +53,34 @@ func needMount(t testing.TB) {
 }
 
 // newMem makes a memory file system, closed at the end of the test, when
-// nothing of it may be left.
+// nothing of it or of its mounts may be left.
 func newMem(t testing.TB, options string) *vfs.Namespace {
 	t.Helper()
 	ns, err := memfs.New(context.Background(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { ns.Close(context.Background()) })
+	closeAtEnd(t, ns)
 	return ns
+}
+
+// closeAtEnd closes a namespace after the mounts that the test makes.
+func closeAtEnd(t testing.TB, ns *vfs.Namespace) {
+	before := goleak.IgnoreCurrent()
+	supers := vfs.Superblocks()
+	t.Cleanup(func() {
+		ns.Close(context.Background())
+		goleak.VerifyNone(t, before)
+		if n := vfs.Superblocks(); n != supers-1 {
+			t.Errorf("%d superblocks are left", n-supers+1)
+		}
+	})
 }
 
 // mountAt mounts ns, and unmounts it at the end of the test.
 func mountAt(t testing.TB, ns *vfs.Namespace, opt fuse.Options) *fuse.Server {
 	t.Helper()
 	needMount(t)
-	before := goleak.IgnoreCurrent()
 	s, err := fuse.Mount(ns, tempDir(t), opt)
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +93,6 @@ func mountAt(t testing.TB, ns *vfs.Namespace, opt fuse.Options) *fuse.Server {
 			}
 		}
 		checkBalance(t, s)
-		goleak.VerifyNone(t, before)
 	})
 	return s
 }

@@ -104,6 +104,8 @@ func (q *notifier) start(t transport) {
 func (q *notifier) stop() {
 	q.mu.Lock()
 	q.closing = true
+	q.queue, q.later = nil, nil
+	clear(q.pending)
 	q.mu.Unlock()
 	if !q.started {
 		close(q.stopped)

@@ -58,7 +58,8 @@ func (d *Dentry) move(target *Dentry, exchange bool) {
 
 func (d *Dentry) moveLocked(target *Dentry, exchange bool) {
 	dp, tp := d.parent.Load(), target.parent.Load()
-	unlock := lockForMove(d, dp, target, tp)
+	var locks moveLocks
+	locks.lock(d, dp, target, tp)
 
 	d.seq.WriteBegin()
 	target.seq.WriteBegin()
@@ -71,12 +72,12 @@ func (d *Dentry) moveLocked(target *Dentry, exchange bool) {
 		target.clearFlags(dentryHashed)
 	}
 	dn, tn := d.name.Load(), target.name.Load()
-	// A name embedded in one dentry must not be read through another one's
-	// life: the records move as copies.
 	dh, th := d.hash.Load(), target.hash.Load()
+	// The name that stays in use is copied: its record may be part of target,
+	// which would not be freed as long as d lives.
 	d.name.Store(&dname{tn.str})
 	d.hash.Store(th)
-	target.name.Store(&dname{dn.str})
+	target.name.Store(dn)
 	target.hash.Store(dh)
 	if dp != tp || d.IsRoot() {
 		if dp != d {
@@ -102,45 +103,51 @@ func (d *Dentry) moveLocked(target *Dentry, exchange bool) {
 	}
 	target.seq.WriteEnd()
 	d.seq.WriteEnd()
-	unlock()
+	locks.unlock()
 }
 
-// lockForMove takes the d_locks of a move: the parents, ancestor first, else
-// the target's parent first; then the two dentries by id.
-func lockForMove(d, dp, target, tp *Dentry) (unlock func()) {
-	var held [4]*Dentry
-	n := 0
-	lock := func(x *Dentry, sub lockdep.Subclass) {
-		for _, h := range held[:n] {
-			if h == x {
-				return
-			}
+// moveLocks are the d_locks of a move.
+type moveLocks struct {
+	held [4]*Dentry
+	n    int
+}
+
+// lock takes the parents, ancestor first, else the target's parent first; then
+// the two dentries by id.
+func (l *moveLocks) lock(d, dp, target, tp *Dentry) {
+	switch {
+	case dp == d: // a detached root has no parent to lock
+		l.add(tp, lockdep.Parent)
+	case dp == tp:
+		l.add(dp, lockdep.Parent)
+	case isAncestor(dp, tp):
+		l.add(dp, lockdep.Parent)
+		l.add(tp, lockdep.Parent2)
+	default:
+		l.add(tp, lockdep.Parent)
+		l.add(dp, lockdep.Parent2)
+	}
+	if target.id < d.id {
+		d, target = target, d
+	}
+	l.add(d, lockdep.Child)
+	l.add(target, lockdep.Victim)
+}
+
+func (l *moveLocks) add(d *Dentry, sub lockdep.Subclass) {
+	for _, h := range l.held[:l.n] {
+		if h == d {
+			return
 		}
-		x.lock.LockNested(sub)
-		held[n] = x
-		n++
 	}
-	if dp == d { // a detached root has no parent to lock
-		lock(tp, lockdep.Parent)
-	} else if dp == tp {
-		lock(dp, lockdep.Parent)
-	} else if isAncestor(dp, tp) {
-		lock(dp, lockdep.Parent)
-		lock(tp, lockdep.Parent2)
-	} else {
-		lock(tp, lockdep.Parent)
-		lock(dp, lockdep.Parent2)
-	}
-	first, second := d, target
-	if second.id < first.id {
-		first, second = second, first
-	}
-	lock(first, lockdep.Child)
-	lock(second, lockdep.Victim)
-	return func() {
-		for n--; n >= 0; n-- {
-			held[n].lock.Unlock()
-		}
+	d.lock.LockNested(sub)
+	l.held[l.n] = d
+	l.n++
+}
+
+func (l *moveLocks) unlock() {
+	for l.n--; l.n >= 0; l.n-- {
+		l.held[l.n].lock.Unlock()
 	}
 }
 

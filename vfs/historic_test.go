@@ -148,17 +148,12 @@ func histTask(t *testing.T, ops any, data string) (*Task, *histFile, *histFile) 
 				return h
 			}
 			root := add("/", unix.S_IFDIR|0o755)
-			root.SetOps(ramDirOps, nil)
-			d := MakeRoot(&root.Inode)
-			sb.SetRoot(d)
-			for _, name := range []string{"f", "g"} {
+			root.SetOps(InodeOpsOf(histDir(func(name string) *Inode {
 				h := add(name, unix.S_IFREG|0o644)
 				h.SetOps(nil, files)
-				child := newDentry(sb, d, name, hashName(t, d, name))
-				child.Add(&h.Inode)
-				child.Pin()
-				child.Put(ctx)
-			}
+				return &h.Inode
+			})), nil)
+			sb.SetRoot(MakeRoot(&root.Inode))
 			return nil
 		})
 	}))
@@ -169,17 +164,24 @@ func histTask(t *testing.T, ops any, data string) (*Task, *histFile, *histFile) 
 	task := ns.NewTask(RootCred())
 	ns.Close(nil)
 	t.Cleanup(task.Exit)
+	for _, name := range []string{"/f", "/g"} {
+		if err := task.Stat(name, new(Stat)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	made["f"].data = []byte(data)
 	made["f"].SetSize(int64(len(data)))
 	return task, made["f"], made["g"]
 }
 
-func hashName(t *testing.T, dir *Dentry, name string) uint32 {
-	h, err := nameHash(dir, name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h
+// histDir is a directory in which every name exists: its inode is made when it
+// is first looked up.
+type histDir func(name string) *Inode
+
+func (find histDir) Lookup(_ context.Context, _ *Inode, d *Dentry, _ WalkFlags) (*Dentry, error) {
+	d.Add(find(d.Name()))
+	d.Pin()
+	return nil, nil
 }
 
 type mountFunc func(ctx context.Context, typ *FileSystemType, flags SuperFlags) (*Dentry, error)

@@ -242,9 +242,10 @@ func (m *Mount) getIf(seq uint32) bool {
 
 // A Namespace is a tree of mounts that tasks live in.
 type Namespace struct {
-	root  *Mount
-	count atomic.Int32
-	seq   atomic.Uint64 // changes of the tree
+	root       *Mount
+	count      atomic.Int32
+	seq        atomic.Uint64 // changes of the tree
+	protection atomic.Uint32 // Protection
 }
 
 // NewNamespace mounts a file system of the named type as the root of a

@@ -21,32 +21,34 @@ const (
 // walkParent walks to the parent of a path's last component; the walk stands
 // on it, referenced, until end.
 func (t *Task) walkParent(w *walk, at At, name string, flags WalkFlags) error {
-	try := func(flags WalkFlags) error {
-		*w = walk{}
-		err := w.start(t, at, name, flags|WalkParent)
-		if err == nil {
-			err = w.toLast(name)
-		}
-		if err == nil && w.rcu() {
-			err = w.unlazy()
-		}
-		if err != nil {
-			w.end()
-			return err
-		}
-		for w.depth > 0 {
-			w.pop()
-		}
-		return nil
-	}
-	err := try(flags | WalkRCU)
+	err := w.toParent(t, at, name, flags|WalkRCU)
 	if err == unix.ECHILD {
-		err = try(flags)
+		err = w.toParent(t, at, name, flags)
 	}
 	if err == unix.ESTALE {
-		err = try(flags | WalkReval)
+		err = w.toParent(t, at, name, flags|WalkReval)
 	}
 	return err
+}
+
+// toParent does one attempt of walkParent.
+func (w *walk) toParent(t *Task, at At, name string, flags WalkFlags) error {
+	*w = walk{}
+	err := w.start(t, at, name, flags|WalkParent)
+	if err == nil {
+		err = w.toLast(name)
+	}
+	if err == nil && w.rcu() {
+		err = w.unlazy()
+	}
+	if err != nil {
+		w.end()
+		return err
+	}
+	for w.depth > 0 {
+		w.pop()
+	}
+	return nil
 }
 
 // retryStale runs a whole operation, and once more with distrust of caches if
@@ -85,10 +87,12 @@ func stripSGID(cred *Cred, dir *Inode, mode uint32) uint32 {
 // create walks to the parent of a name that is to be made, locks it, checks
 // that the name is free and calls make with the negative dentry.
 func (t *Task) create(at At, name string, wantDir bool, make func(dir *Inode, d *Dentry) error) error {
-	return t.createAt(at, name, wantDir, func(_ Path, dir *Inode, d *Dentry) error { return make(dir, d) })
+	return t.createAt(at, name, wantDir, nil, make)
 }
 
-func (t *Task) createAt(at At, name string, wantDir bool, make func(parent Path, dir *Inode, d *Dentry) error) error {
+// createAt is create with a check of the place, before the right to make
+// something there is looked at.
+func (t *Task) createAt(at At, name string, wantDir bool, check func(parent Path) error, make func(dir *Inode, d *Dentry) error) error {
 	return retryStale(func(reval WalkFlags) error {
 		var w walk
 		flags := WalkCreate | WalkExcl | reval
@@ -122,8 +126,14 @@ func (t *Task) createAt(at At, name string, wantDir bool, make func(parent Path,
 		case writeErr != nil:
 			err = writeErr
 		default:
-			if err = mayCreate(t, dir, d); err == nil {
-				err = make(parent, dir, d)
+			if check != nil {
+				err = check(parent)
+			}
+			if err == nil {
+				err = mayCreate(t, dir, d)
+			}
+			if err == nil {
+				err = make(dir, d)
 			}
 		}
 		dir.mutex.Unlock()
@@ -207,14 +217,18 @@ func (t *Task) Symlinkat(target string, at At, name string) error {
 }
 
 // Linkat gives what oldName names a further name. A symlink is followed only
-// with AT_SYMLINK_FOLLOW; AT_EMPTY_PATH needs CAP_DAC_READ_SEARCH.
+// with AT_SYMLINK_FOLLOW. AT_EMPTY_PATH needs CAP_DAC_READ_SEARCH, unless the
+// descriptor was opened with the very identity that the task still has (ENOENT).
 func (t *Task) Linkat(oldAt At, oldName string, at At, name string, flags int) error {
 	if flags&^(unix.AT_SYMLINK_FOLLOW|unix.AT_EMPTY_PATH) != 0 {
 		return unix.EINVAL
 	}
 	var walkFlags WalkFlags
-	if flags&unix.AT_EMPTY_PATH != 0 && (oldName != "" || t.cred.Has(CapDACReadSearch) || oldAt.path.Dentry != nil) {
+	if flags&unix.AT_EMPTY_PATH != 0 {
 		walkFlags |= WalkEmpty
+		if err := t.mayLinkEmpty(oldAt, oldName); err != nil {
+			return err
+		}
 	}
 	if flags&unix.AT_SYMLINK_FOLLOW != 0 {
 		walkFlags |= WalkFollow
@@ -222,10 +236,12 @@ func (t *Task) Linkat(oldAt At, oldName string, at At, name string, flags int) e
 	for {
 		var in *Inode
 		err := t.withPath(oldAt, oldName, walkFlags, func(old Path) error {
-			err := t.createAt(at, name, false, func(parent Path, dir *Inode, d *Dentry) error {
+			err := t.createAt(at, name, false, func(parent Path) error {
 				if parent.Mount != old.Mount {
 					return unix.EXDEV
 				}
+				return t.mayLink(old.Inode())
+			}, func(dir *Inode, d *Dentry) error {
 				return t.link(old.Dentry, dir, d)
 			})
 			switch err {
@@ -245,6 +261,22 @@ func (t *Task) Linkat(oldAt At, oldName string, at At, name string, flags int) e
 			return err
 		}
 	}
+}
+
+// mayLinkEmpty decides about AT_EMPTY_PATH.
+func (t *Task) mayLinkEmpty(at At, name string) error {
+	if name != "" || t.cred.Has(CapDACReadSearch) || at.path.Dentry != nil || at.fd == unix.AT_FDCWD {
+		return nil
+	}
+	f, err := t.files.get(at.fd)
+	if err != nil {
+		return err
+	}
+	defer f.Put(t)
+	if f.cred != t.cred {
+		return unix.ENOENT
+	}
+	return nil
 }
 
 // link is what link does with the target directory locked.
@@ -281,31 +313,36 @@ func (t *Task) Unlinkat(at At, name string, flags int) error {
 	if flags&^unix.AT_REMOVEDIR != 0 {
 		return unix.EINVAL
 	}
-	remove := t.unlink
-	if flags != 0 {
-		remove = t.rmdir
+	err := t.unlinkAt(at, name, flags, 0)
+	if err == unix.ESTALE {
+		err = t.unlinkAt(at, name, flags, WalkReval)
 	}
-	return retryStale(func(reval WalkFlags) error {
-		var w walk
-		if err := t.walkParent(&w, at, name, reval); err != nil {
-			return err
-		}
-		defer w.end()
-		return remove(&w, reval)
-	})
+	return err
+}
+
+func (t *Task) unlinkAt(at At, name string, flags int, reval WalkFlags) error {
+	var w walk
+	if err := t.walkParent(&w, at, name, reval); err != nil {
+		return err
+	}
+	defer w.end()
+	if flags&unix.AT_REMOVEDIR != 0 {
+		return t.rmdir(&w, reval)
+	}
+	return t.unlink(&w, reval)
 }
 
 // lockLast gets write access, locks the directory that the walk stands on and
-// looks up the last name. unlock undoes all, and must be called if err is nil.
-func (t *Task) lockLast(w *walk, flags WalkFlags) (dir *Inode, d *Dentry, unlock func(), err error) {
+// looks up the last name. unlockLast undoes all, if err is nil.
+func (t *Task) lockLast(w *walk, flags WalkFlags) (dir *Inode, d *Dentry, err error) {
 	mnt := w.path.Mount
 	if err := mnt.WantWrite(t); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	dir = w.path.Inode()
 	if dir == nil {
 		mnt.DropWrite()
-		return nil, nil, nil, unix.ENOENT
+		return nil, nil, unix.ENOENT
 	}
 	dir.mutex.LockNested(lockParent)
 	if d, err = lookupLocked(t, w.path.Dentry, w.last, w.lastHash, flags); err == nil && d.Negative() {
@@ -315,13 +352,15 @@ func (t *Task) lockLast(w *walk, flags WalkFlags) (dir *Inode, d *Dentry, unlock
 	if err != nil {
 		dir.mutex.Unlock()
 		mnt.DropWrite()
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	return dir, d, func() {
-		dir.mutex.Unlock()
-		d.Put(t)
-		mnt.DropWrite()
-	}, nil
+	return dir, d, nil
+}
+
+func (t *Task) unlockLast(w *walk, dir *Inode, d *Dentry) {
+	dir.mutex.Unlock()
+	d.Put(t)
+	w.path.Mount.DropWrite()
 }
 
 func (t *Task) unlink(w *walk, flags WalkFlags) error {
@@ -329,7 +368,7 @@ func (t *Task) unlink(w *walk, flags WalkFlags) error {
 		return unix.EISDIR
 	}
 	for {
-		dir, d, unlock, err := t.lockLast(w, flags)
+		dir, d, err := t.lockLast(w, flags)
 		if err != nil {
 			return err
 		}
@@ -339,14 +378,14 @@ func (t *Task) unlink(w *walk, flags WalkFlags) error {
 			if in.IsDir() {
 				err = unix.EISDIR
 			}
-			unlock()
+			t.unlockLast(w, dir, d)
 			return err
 		}
 		// The reference makes the final truncation happen after the
 		// directory is unlocked.
 		in.Get()
 		err = t.unlinkLocked(w.path.Mount, dir, d)
-		unlock()
+		t.unlockLast(w, dir, d)
 		if err == errDelegated {
 			err = in.waitDelegation(t)
 			in.Put(t)
@@ -405,13 +444,13 @@ func (t *Task) rmdir(w *walk, flags WalkFlags) error {
 	case lastRoot:
 		return unix.EBUSY
 	}
-	dir, d, unlock, err := t.lockLast(w, flags)
+	dir, d, err := t.lockLast(w, flags)
 	if err != nil {
 		return err
 	}
 	in := d.Inode().Get()
 	err = t.rmdirLocked(w.path.Mount, dir, d)
-	unlock()
+	t.unlockLast(w, dir, d)
 	if err == nil {
 		notifyDelete(t, dir, w.last, in)
 	}

@@ -21,6 +21,7 @@ const validResolve = unix.RESOLVE_NO_XDEV | unix.RESOLVE_NO_MAGICLINKS | unix.RE
 type openArgs struct {
 	flags  int
 	mode   uint32
+	dir    dirOwner // where the last component is
 	access Access
 	walk   WalkFlags
 }
@@ -136,13 +137,12 @@ func (a *openArgs) walkFlags(resolve uint64) WalkFlags {
 		w |= WalkCreate
 		if a.flags&unix.O_EXCL != 0 {
 			w |= WalkExcl
-			a.flags |= unix.O_NOFOLLOW
 		}
 	}
 	if a.flags&unix.O_DIRECTORY != 0 {
 		w |= WalkDirectory
 	}
-	if a.flags&unix.O_NOFOLLOW == 0 {
+	if a.flags&unix.O_NOFOLLOW == 0 && w&WalkExcl == 0 {
 		w |= WalkFollow
 	}
 	for _, r := range [...]struct {
@@ -245,6 +245,7 @@ func (w *walk) openLast(a *openArgs) (f *File, body string, isLink bool, err err
 		}
 		w.flags |= WalkFollow | WalkDirectory
 	}
+	a.dir = dirOwner{w.inode.Mode(), w.inode.UID()}
 	created := false
 	if a.flags&unix.O_CREAT == 0 && w.inode.ops.atomicOpen == nil {
 		body, isLink, err = w.component(true)
@@ -403,6 +404,11 @@ func (w *walk) openHere(a *openArgs, created bool) (*File, error) {
 		}
 		if in.IsDir() {
 			return nil, unix.EISDIR
+		}
+		if !created {
+			if err := w.t.mayCreateIn(a.dir, in); err != nil {
+				return nil, err
+			}
 		}
 	}
 	access, truncate := a.access, false

@@ -17,6 +17,8 @@ type renaming struct {
 	source, target *Dentry
 	trap           *Dentry // child of the upper parent on the way to the lower
 	trapAbove      *Dentry // the upper parent, if one is above the other
+	first, second  *Inode  // the parents in the order of locking; one if they are the same
+	replaced       *Inode  // what the target stood for, referenced
 	delegated      *Inode  // whose delegation has to be broken, referenced
 }
 
@@ -29,20 +31,23 @@ func (t *Task) Renameat2(oldAt At, oldName string, newAt At, newName string, fla
 	if flags&RenameExchange != 0 && flags&(RenameNoReplace|RenameWhiteout) != 0 {
 		return unix.EINVAL
 	}
-	return retryStale(func(reval WalkFlags) error {
-		for {
-			r := renaming{t: t, flags: flags}
-			err := r.walkAndRename(oldAt, oldName, newAt, newName, reval)
-			if err != errDelegated {
-				return err
-			}
+	reval := WalkFlags(0)
+	for {
+		r := renaming{t: t, flags: flags}
+		err := r.walkAndRename(oldAt, oldName, newAt, newName, reval)
+		switch {
+		case err == errDelegated:
 			err = r.delegated.waitDelegation(t)
 			r.delegated.Put(t)
 			if err != nil {
 				return err
 			}
+		case err == unix.ESTALE && reval == 0:
+			reval = WalkReval
+		default:
+			return err
 		}
-	})
+	}
 }
 
 func (r *renaming) walkAndRename(oldAt At, oldName string, newAt At, newName string, reval WalkFlags) error {
@@ -82,43 +87,45 @@ func (r *renaming) walkAndRename(oldAt At, oldName string, newAt At, newName str
 	if r.oldDir == nil || r.newDir == nil {
 		return unix.ENOENT
 	}
-	unlock := r.lockParents()
-	var replaced *Inode
-	err := r.lookUpAndRename(&from, &to, toFlags, &replaced)
-	unlock()
+	r.lockParents()
+	err := r.lookUpAndRename(&from, &to, toFlags)
+	r.unlockParents()
 	if err == nil {
-		r.notify(from.last, to.last, replaced)
+		r.notify(from.last, to.last)
 	}
-	if replaced != nil {
-		replaced.Put(t) // the last data go with no directory locked
-	}
+	r.replaced.Put(t) // the last data go with no directory locked
 	r.putNames()
 	return err
 }
 
 // lockParents locks the one or two directories. Across directories the tree
 // is kept in shape by the rename mutex, and the upper one goes first.
-func (r *renaming) lockParents() (unlock func()) {
+func (r *renaming) lockParents() {
 	p1, p2 := r.oldParent, r.newParent
+	r.first = r.oldDir
 	if p1 == p2 {
-		r.oldDir.mutex.LockNested(lockParent)
-		return r.oldDir.mutex.Unlock
+		r.first.mutex.LockNested(lockParent)
+		return
 	}
-	sb := p1.sb
-	sb.renameMutex.Lock()
-	first, second := r.oldDir, r.newDir
+	p1.sb.renameMutex.Lock()
+	r.second = r.newDir
 	if c := childToward(p2, p1); c != nil { // the target's parent is above
 		r.trap, r.trapAbove = c, p2
-		first, second = second, first
+		r.first, r.second = r.newDir, r.oldDir
 	} else if c := childToward(p1, p2); c != nil {
 		r.trap, r.trapAbove = c, p1
 	}
-	first.mutex.LockNested(lockParent)
-	second.mutex.LockNested(lockParent2)
-	return func() {
-		second.mutex.Unlock()
-		first.mutex.Unlock()
-		sb.renameMutex.Unlock()
+	r.first.mutex.LockNested(lockParent)
+	r.second.mutex.LockNested(lockParent2)
+}
+
+func (r *renaming) unlockParents() {
+	if r.second != nil {
+		r.second.mutex.Unlock()
+	}
+	r.first.mutex.Unlock()
+	if r.second != nil {
+		r.oldParent.sb.renameMutex.Unlock()
 	}
 }
 
@@ -132,7 +139,7 @@ func (r *renaming) putNames() {
 }
 
 // lookUpAndRename finds both names and renames, with the parents locked.
-func (r *renaming) lookUpAndRename(from, to *walk, toFlags WalkFlags, replaced **Inode) (err error) {
+func (r *renaming) lookUpAndRename(from, to *walk, toFlags WalkFlags) (err error) {
 	if r.source, err = lookupLocked(r.t, r.oldParent, from.last, from.lastHash, from.flags&WalkReval); err != nil {
 		return err
 	}
@@ -163,7 +170,7 @@ func (r *renaming) lookUpAndRename(from, to *walk, toFlags WalkFlags, replaced *
 		}
 	}
 	if in := r.target.Inode(); in != nil && r.flags&RenameExchange == 0 {
-		*replaced = in.Get()
+		r.replaced = in.Get()
 	}
 	return r.rename()
 }
@@ -230,9 +237,9 @@ func (r *renaming) rename() error {
 
 // renameVictims locks what §10.3 asks for and calls the driver.
 func (r *renaming) renameVictims(in, target *Inode, exchange bool) error {
-	unlock := lockRenameVictims(in, target, exchange)
+	victims := lockRenameVictims(in, target, exchange)
 	err := r.callDriver(in, target, exchange)
-	unlock()
+	victims.unlock()
 	if err != nil {
 		return err
 	}
@@ -245,30 +252,36 @@ func (r *renaming) renameVictims(in, target *Inode, exchange bool) error {
 
 // lockRenameVictims locks the non-directories among source and target by id,
 // and a directory that is replaced. A moved directory is not locked.
-func lockRenameVictims(in, target *Inode, exchange bool) (unlock func()) {
-	var lock [2]*Inode
+func lockRenameVictims(in, target *Inode, exchange bool) (v renameVictims) {
 	n := 0
 	if !in.IsDir() {
-		lock[n] = in
+		v[n] = in
 		n++
 	}
 	if target != nil && (!target.IsDir() || !exchange) {
-		lock[n] = target
+		v[n] = target
 		n++
 	}
-	if n == 2 && lock[0].id > lock[1].id {
-		lock[0], lock[1] = lock[1], lock[0]
+	if n == 2 && v[0].id > v[1].id {
+		v[0], v[1] = v[1], v[0]
 	}
 	for i := range n {
 		sub := [...]lockdep.Subclass{lockNondir, lockNondir2}[i]
-		if lock[i].IsDir() {
+		if v[i].IsDir() {
 			sub = lockVictim
 		}
-		lock[i].mutex.LockNested(sub)
+		v[i].mutex.LockNested(sub)
 	}
-	return func() {
-		for i := n - 1; i >= 0; i-- {
-			lock[i].mutex.Unlock()
+	return v
+}
+
+// renameVictims are the inodes locked beside the parents, in that order.
+type renameVictims [2]*Inode
+
+func (v renameVictims) unlock() {
+	for i := len(v) - 1; i >= 0; i-- {
+		if v[i] != nil {
+			v[i].mutex.Unlock()
 		}
 	}
 }
@@ -316,12 +329,12 @@ func (r *renaming) callDriver(in, target *Inode, exchange bool) error {
 	return nil
 }
 
-func (r *renaming) notify(from, to string, replaced *Inode) {
+func (r *renaming) notify(from, to string) {
 	if r.source.Inode() == nil {
 		return
 	}
 	if r.flags&RenameExchange == 0 && r.flags&RenameWhiteout == 0 {
-		notifyRename(r.t, r.oldDir, from, r.newDir, to, r.source.Inode(), replaced)
+		notifyRename(r.t, r.oldDir, from, r.newDir, to, r.source.Inode(), r.replaced)
 		return
 	}
 	notifyName(r.t, r.oldDir, from)

@@ -520,7 +520,7 @@ func (w *walk) componentRCU(final bool) (body string, isLink bool, err error, do
 	w.endBody()
 	if w.followsLink(inode, final) {
 		link := inode.link.Load()
-		if link == nil || w.flags&(WalkNoSymlinks|walkScoped) != 0 || linkAtimeDue(w.t, path, inode) || w.depth >= len(w.saved) {
+		if link == nil || final && w.mayFollow(inode) != nil || w.flags&(WalkNoSymlinks|walkScoped) != 0 || linkAtimeDue(w.t, path, inode) || w.depth >= len(w.saved) {
 			if path.Mount != w.path.Mount { // a link as root of a mount: rare
 				w.abandonRCU()
 				return "", false, unix.ECHILD, true
@@ -718,7 +718,7 @@ func (w *walk) stepInto(d *Dentry, final bool) (body string, isLink bool, err er
 		return "", false, unix.ENOENT
 	}
 	if w.followsLink(inode, final) {
-		body, err = w.followLink(path)
+		body, err = w.followLink(path, final)
 		path.Put(w.t)
 		return body, err == nil, err
 	}
@@ -793,14 +793,19 @@ func (w *walk) automount(path Path) (bool, error) {
 
 // followLink follows the symlink at path in ref-walk: it returns the body,
 // with the link pushed, or has jumped.
-func (w *walk) followLink(path Path) (string, error) {
+func (w *walk) followLink(path Path, final bool) (string, error) {
 	if w.links++; w.links > MaxSymlinks {
 		return "", unix.ELOOP
+	}
+	inode := path.Inode()
+	if final {
+		if err := w.mayFollow(inode); err != nil {
+			return "", err
+		}
 	}
 	if w.flags&WalkNoSymlinks != 0 {
 		return "", unix.ELOOP
 	}
-	inode := path.Inode()
 	path.touchAtime(w.t)
 	if body := inode.link.Load(); body != nil {
 		w.push(savedLink{})

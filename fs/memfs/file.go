@@ -26,8 +26,8 @@ func (dataFileMethods) Open(_ context.Context, _ *vfs.Inode, f *vfs.File) error 
 func (dataFileMethods) Fsync(context.Context, *vfs.File, int64, int64, bool) error { return nil }
 
 // ReadIter copies what the file has at iocb.Pos. It takes no lock: beside a
-// writer it may see a part of what is written, beside a truncation it sees the
-// old or the new end.
+// writer it may see a part of what is written. Beside a truncation it sees the
+// file before or after it.
 func (dataFileMethods) ReadIter(ctx context.Context, iocb *vfs.Kiocb, iter *vfs.Iter) (int, error) {
 	f := iocb.File.(*vfs.File)
 	n := inodeOf(f.Inode()).read(iter, iocb.Pos)
@@ -40,30 +40,24 @@ func (in *inode) read(iter *vfs.Iter, pos int64) int {
 	arena := &in.super().arena
 	start := pos
 	for iter.Len() > 0 {
+		cuts := in.cuts.Load()
 		size := in.Size()
 		if pos >= size {
 			break
 		}
-		v, f := in.pin(arena, pos>>pageShift)
-		// A page that was missing, or gone by now, counts only up to the end
-		// that the file had all the while: a truncation shortens the file
-		// before it takes pages, a write lengthens it after it put them.
-		if now := in.Size(); now < size {
-			if pos >= now {
-				if f != 0 {
-					arena.unpin(f, in.ID())
-				}
-				break
-			}
-			size = now
-		}
 		off := int(pos & (pageSize - 1))
 		n := int(min(int64(pageSize-off), size-pos))
+		v, f := in.pin(arena, pos>>pageShift)
 		if hasFrame(v) {
 			n = iter.CopyOut(arena.page(f)[off : off+n])
 			arena.unpin(f, in.ID())
 		} else {
 			n = iter.Zero(n)
+		}
+		if in.cuts.Load() != cuts {
+			// Zeros may have come from beyond a new end.
+			iter.Revert(n)
+			continue
 		}
 		pos += int64(n)
 	}
@@ -173,6 +167,9 @@ func (in *inode) truncate(size int64) {
 		in.SetSize(size)
 	}
 	if size <= old {
+		// In this order: a reader that misses a page without having seen the
+		// new size sees the new count.
+		in.cuts.Add(1)
 		in.punch(size, vfs.MaxFileSize)
 	}
 }

@@ -14,6 +14,7 @@ type inode struct {
 	vfs.Inode
 
 	flags  atomic.Uint32 // FS_*_FL, as chattr shows them; written under i_mutex
+	cuts   atomic.Uint32 // how often the end was cut off, for readers
 	pages  pageIndex     // of a regular file
 	dir    *dirIndex     // of a directory
 	xattrs atomic.Pointer[xattrSet]

@@ -2,6 +2,7 @@ package memfs
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"slices"
@@ -10,6 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
+
+	"github.com/govfs/govfs/vfs"
 )
 
 // The random calls of TestLikeTmpfs.
@@ -23,6 +26,31 @@ var (
 	diffModes  = []uint32{0, unix.FALLOC_FL_KEEP_SIZE, unix.FALLOC_FL_KEEP_SIZE | unix.FALLOC_FL_PUNCH_HOLE, unix.FALLOC_FL_PUNCH_HOLE}
 	diffXattrs = []string{"user.a", "user.b", "user.longer.name", "trusted.x", "security.foo", "system.foo", "user.", "bogus.x", "nodot"}
 )
+
+// diffACLs are access control lists, some of them valid.
+var diffACLs = [][]byte{
+	nil, {2, 0, 0, 0}, {1, 0, 0, 0},
+	encodeACL(aclEntry{vfs.ACLUserObj, 6, ^uint32(0)}, aclEntry{vfs.ACLGroupObj, 4, ^uint32(0)}, aclEntry{vfs.ACLOther, 0, ^uint32(0)}),
+	encodeACL(aclEntry{vfs.ACLUserObj, 7, ^uint32(0)}, aclEntry{vfs.ACLUser, 5, 7}, aclEntry{vfs.ACLGroupObj, 6, ^uint32(0)},
+		aclEntry{vfs.ACLGroup, 2, 9}, aclEntry{vfs.ACLMask, 6, ^uint32(0)}, aclEntry{vfs.ACLOther, 1, ^uint32(0)}),
+	encodeACL(aclEntry{vfs.ACLUserObj, 7, ^uint32(0)}, aclEntry{vfs.ACLUser, 5, 7}, aclEntry{vfs.ACLGroupObj, 6, ^uint32(0)}, aclEntry{vfs.ACLOther, 1, ^uint32(0)}),
+	encodeACL(aclEntry{vfs.ACLUserObj, 9, ^uint32(0)}, aclEntry{vfs.ACLGroupObj, 4, ^uint32(0)}, aclEntry{vfs.ACLOther, 0, ^uint32(0)}),
+}
+
+type aclEntry struct {
+	tag, perm uint16
+	id        uint32
+}
+
+func encodeACL(entries ...aclEntry) []byte {
+	b := []byte{2, 0, 0, 0}
+	for _, e := range entries {
+		b = binary.LittleEndian.AppendUint16(b, e.tag)
+		b = binary.LittleEndian.AppendUint16(b, e.perm)
+		b = binary.LittleEndian.AppendUint32(b, e.id)
+	}
+	return b
+}
 
 // A call is one system call with drawn arguments; it says what came of it.
 type call struct {
@@ -48,7 +76,7 @@ func drawCall(t *rapid.T, slots int) call {
 	kinds := []string{
 		"open", "open", "open", "close", "pwrite", "pwrite", "pwrite", "append", "pread", "seek", "ftruncate", "truncate", "fallocate", "fallocate",
 		"mkdir", "mkdir", "mknod", "symlink", "link", "unlink", "unlink", "rmdir", "rename", "rename", "rename", "chmod", "chown",
-		"setxattr", "setxattr", "removexattr", "tmpfile", "linkfd", "fsync", "fstat", "setflags",
+		"setxattr", "setxattr", "removexattr", "setacl", "setacl", "access", "tmpfile", "linkfd", "fsync", "fstat", "setflags",
 	}
 	kind := rapid.SampledFrom(kinds).Draw(t, "call")
 	c := func(do func(w world, fds []int) error, args ...any) call {
@@ -153,6 +181,17 @@ func drawCall(t *rapid.T, slots int) call {
 	case "setxattr":
 		p, x, n, f := name("path"), rapid.SampledFrom(diffXattrs).Draw(t, "xattr"), flag("size", 0, 1, 900, 1500, 5000), flag("flags", 0, 0, 1, 2, 3, 4)
 		return c(func(w world, fds []int) error { return w.setxattr(p, x, bytes.Repeat([]byte{'v'}, n), f) }, p, " ", x, " ", n, f)
+	case "setacl":
+		p, x := name("path"), rapid.SampledFrom([]string{"system.posix_acl_access", "system.posix_acl_default"}).Draw(t, "list")
+		value, f := rapid.SampledFrom(diffACLs).Draw(t, "acl"), flag("flags", 0, 0, 0, 1, 2)
+		return c(func(w world, fds []int) error { return w.setxattr(p, x, value, f) }, p, " ", x, value, f)
+	case "access":
+		p, x := name("path"), rapid.SampledFrom([]string{"system.posix_acl_access", "system.posix_acl_default"}).Draw(t, "list")
+		return call{fmt.Sprint(kind, p, x), func(w world, fds []int) string {
+			var buf [100]byte
+			n, err := w.getxattr(p, x, buf[:])
+			return fmt.Sprintf("%x %s", buf[:max(n, 0)], errName(err))
+		}}
 	case "removexattr":
 		p, x := name("path"), rapid.SampledFrom(diffXattrs).Draw(t, "xattr")
 		return c(func(w world, fds []int) error { return w.removexattr(p, x) }, p, " ", x)

@@ -51,8 +51,10 @@ func (c *call) make() error {
 	case Pwrite:
 		return c.count(s.Pwrite(fd, o.Data(o.Len), o.Off))
 	case Lseek:
-		var err error
-		r.N, err = s.Lseek(fd, o.Off, int(o.Flags))
+		pos, err := s.Lseek(fd, o.Off, int(o.Flags))
+		if err == nil {
+			r.N = pos
+		}
 		return err
 	case Ftruncate:
 		return s.Ftruncate(fd, o.Off)

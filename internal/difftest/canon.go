@@ -32,7 +32,8 @@ type seenTimes struct {
 
 type stamp struct {
 	last  Time
-	epoch int // of its last change
+	epoch int // in which last was new
+	sight int // epoch in which it was seen last
 }
 
 // NewCanon begins an episode.
@@ -46,7 +47,7 @@ const (
 	nearby  = math.MinInt64
 	same    = 0
 	changed = 1
-	maybe   = 2 // a directory's, the same, but no pause has passed since it was new
+	maybe   = 2 // a directory's, the same, but when it was seen last no pause had passed since it was new
 )
 
 func (c *Canon) near(t Time) bool {
@@ -62,11 +63,12 @@ func (c *Canon) time(t *Time, last *stamp, dir bool) {
 	if last != nil {
 		switch {
 		case *t != last.last:
-			*last = stamp{*t, c.epoch}
+			last.last, last.epoch = *t, c.epoch
 			news = changed
-		case dir && last.epoch == c.epoch:
-			news = maybe
+		case dir && last.epoch == last.sight:
+			news = maybe // what stamped it since then may have done so before the pause
 		}
+		last.sight = c.epoch
 	}
 	if c.near(*t) {
 		*t = Time{nearby, news}
@@ -77,7 +79,10 @@ func (c *Canon) time(t *Time, last *stamp, dir bool) {
 // to tell.
 func forgiveMaybe(want, got *Info) {
 	forgive := func(want, got *Time) {
-		if *want == (Time{nearby, maybe}) && got.Sec == nearby {
+		if want.Sec != nearby || got.Sec != nearby {
+			return
+		}
+		if want.Nsec == maybe || want.Nsec == same && got.Nsec == maybe {
 			*got = *want
 		}
 	}

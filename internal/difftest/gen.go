@@ -193,7 +193,7 @@ func (g *generator) fill(o *Op) {
 	case Ftruncate:
 		o.Slot, o.Off = g.fileSlot(), g.offset()
 	case Truncate:
-		o.Path, o.Off = g.path(), g.offset()
+		o.Path, o.Off = g.path(fileAim), g.offset()
 	case Fallocate:
 		g.fallocate(o)
 	case CopyRange:
@@ -217,7 +217,7 @@ func (g *generator) fill(o *Op) {
 		o.Path2 = g.linkBody()
 	case Link:
 		g.atPath(o)
-		g.atPath2(o)
+		g.atPath2(o, fileAim)
 		o.Flags = int64(pick(g, 0, 0, 0, 0, unix.AT_SYMLINK_FOLLOW))
 		if g.one(0.15) {
 			o.Dir, o.Path, o.Flags = g.openSlot(), "", unix.AT_EMPTY_PATH
@@ -226,14 +226,18 @@ func (g *generator) fill(o *Op) {
 			o.Flags = int64(pick(g, unix.AT_SYMLINK_NOFOLLOW, unix.AT_REMOVEDIR))
 		}
 	case Unlink:
-		g.atPath(o)
 		o.Flags = int64(pick(g, 0, 0, unix.AT_REMOVEDIR))
+		g.atPath(o)
 		if g.one(0.02) {
 			o.Flags = unix.AT_SYMLINK_NOFOLLOW
 		}
 	case Rename:
-		g.atPath(o)
-		g.atPath2(o)
+		aim := pick(g, fileAim, dirAim, anyAim)
+		g.atAim(o, aim)
+		if g.one(0.1) {
+			aim = anyAim
+		}
+		g.atPath2(o, aim)
 		o.Flags = int64(pick(g, 0, 0, 0, 0, 0, 0, unix.RENAME_NOREPLACE, unix.RENAME_EXCHANGE, unix.RENAME_EXCHANGE, unix.RENAME_WHITEOUT))
 		if g.one(0.03) {
 			o.Flags = int64(pick(g, unix.RENAME_NOREPLACE|unix.RENAME_EXCHANGE, unix.RENAME_EXCHANGE|unix.RENAME_WHITEOUT,
@@ -290,7 +294,7 @@ func (g *generator) fill(o *Op) {
 			o.Flags = 0x8000 << 3
 		}
 	case Statfs, Chdir:
-		o.Path = g.path()
+		o.Path = g.path(g.aimOf(o))
 	case Fchdir:
 		o.Slot = g.dirSlot()
 		if g.one(0.1) {
@@ -314,12 +318,13 @@ func (g *generator) fill(o *Op) {
 
 func (g *generator) open(o *Op) {
 	o.Slot = g.anySlot()
-	g.atPath(o)
 	o.Mode = g.mode()
 	// A FIFO must not make anybody wait.
 	flags := unix.O_NONBLOCK
+	guess := guessFile
 	switch {
 	case g.one(0.2): // a directory to work in
+		g.atAim(o, dirAim)
 		flags |= unix.O_RDONLY
 		if g.one(0.7) {
 			flags |= unix.O_DIRECTORY
@@ -327,8 +332,9 @@ func (g *generator) open(o *Op) {
 		if g.one(0.2) {
 			flags |= unix.O_PATH
 		}
-		g.slots[o.Slot] = guessDir
+		guess = guessDir
 	case g.one(0.06):
+		g.atAim(o, dirAim)
 		flags |= unix.O_TMPFILE | pick(g, unix.O_RDWR, unix.O_RDWR, unix.O_WRONLY, unix.O_RDONLY)
 		if g.one(0.3) {
 			flags |= unix.O_EXCL
@@ -339,14 +345,16 @@ func (g *generator) open(o *Op) {
 		if g.one(0.5) {
 			o.Path, o.Dir = "/", NoSlot
 		}
-		g.slots[o.Slot] = guessFile
 	default:
+		g.atPath(o)
 		flags |= g.openFlags()
-		g.slots[o.Slot] = guessFile
 		if flags&unix.O_PATH != 0 {
-			g.slots[o.Slot] = guessPath
+			guess = guessPath
+		} else if flags&unix.O_CREAT == 0 && g.one(0.5) {
+			guess = g.slots[o.Slot] // it was not there
 		}
 	}
+	g.slots[o.Slot] = guess
 	o.Flags = int64(flags)
 	if o.Kind != Openat2 {
 		return
@@ -367,7 +375,7 @@ func (g *generator) openFlags() int {
 		flag int
 		p    float64
 	}{
-		{unix.O_CREAT, 0.55}, {unix.O_EXCL, 0.1}, {unix.O_TRUNC, 0.15}, {unix.O_APPEND, 0.12}, {unix.O_DIRECTORY, 0.04},
+		{unix.O_CREAT, 0.65}, {unix.O_EXCL, 0.1}, {unix.O_TRUNC, 0.15}, {unix.O_APPEND, 0.12}, {unix.O_DIRECTORY, 0.04},
 		{unix.O_NOFOLLOW, 0.08}, {unix.O_PATH, 0.05}, {unix.O_NOATIME, 0.06}, {unix.O_CLOEXEC, 0.05}, {unix.O_SYNC, 0.02},
 		{unix.O_DSYNC, 0.02}, {unix.O_ACCMODE, 0.03}, {unix.O_NOCTTY, 0.02},
 	} {

@@ -14,14 +14,30 @@ var (
 	tooLong    = strings.Repeat("m", 256)
 )
 
-func (g *generator) name() string {
+// aim is what a path is meant to lead to. The names of directories are mostly
+// others than those of files: else most operations would meet the wrong kind.
+type aim uint8
+
+const (
+	anyAim aim = iota
+	dirAim
+	fileAim
+)
+
+func (g *generator) name(s aim) string {
 	switch {
 	case g.one(0.02):
 		return longName
 	case g.one(0.01):
 		return tooLong
 	}
-	return shortNames[min(g.IntN(6), g.IntN(6), len(shortNames)-1)]
+	switch {
+	case s == dirAim && g.one(0.8):
+		return pick(g, shortNames[0], shortNames[0], shortNames[1])
+	case s == fileAim && g.one(0.8):
+		return pick(g, shortNames[2], shortNames[3], shortNames[3])
+	}
+	return pick(g, shortNames...)
 }
 
 // component of a path, not the last one.
@@ -32,21 +48,21 @@ func (g *generator) component() string {
 	case g.one(0.04):
 		return "."
 	}
-	return g.name()
+	return g.name(dirAim)
 }
 
 // path is relative or absolute, up to four names deep, with all the oddities
 // that paths have.
-func (g *generator) path() string {
+func (g *generator) path(s aim) string {
 	if g.one(0.04) {
 		return g.oddPath()
 	}
 	var b strings.Builder
-	if g.one(0.3) {
+	if g.one(0.4) {
 		b.WriteByte('/')
 	}
 	depth := 1
-	for depth < 4 && g.one(0.45) {
+	for depth < 4 && g.one(0.4) {
 		depth++
 	}
 	for range depth - 1 {
@@ -59,10 +75,10 @@ func (g *generator) path() string {
 	if g.one(0.02) {
 		b.WriteString(pick(g, ".", ".."))
 	} else {
-		b.WriteString(g.name())
+		b.WriteString(g.name(s))
 	}
-	if g.one(0.05) {
-		b.WriteString(pick(g, "/", "/", "/", "//", "/.", "/..", "/../"+g.name()))
+	if g.one(0.04) {
+		b.WriteString(pick(g, "/", "/", "/", "//", "/.", "/..", "/../"+g.name(anyAim)))
 	}
 	return b.String()
 }
@@ -76,20 +92,40 @@ func (g *generator) oddPath() string {
 	case 2:
 		return strings.Repeat("a/", 2100) // more than a path may have
 	case 3:
-		return "/" + strings.Repeat("./", 2000) + g.name() // just less
+		return "/" + strings.Repeat("./", 2000) + g.name(anyAim) // just less
 	case 4:
-		return strings.Repeat("../", 20) + g.name()
+		return strings.Repeat("../", 20) + g.name(anyAim)
 	case 5, 6:
 		return pick(g, ".", "..", "./", "../")
 	}
 	return "/"
 }
 
+// aimOf is what an operation mostly wants to find or to make.
+func (g *generator) aimOf(o *Op) aim {
+	switch o.Kind {
+	case Mkdir, Chdir:
+		return dirAim
+	case Mknod, Link, Readlink, Truncate:
+		return fileAim
+	case Open, Openat2, Setxattr, Getxattr, Symlink:
+		return pick(g, fileAim, fileAim, fileAim, dirAim, anyAim)
+	case Unlink:
+		if o.Flags != 0 {
+			return dirAim
+		}
+		return fileAim
+	}
+	return pick(g, fileAim, dirAim, anyAim)
+}
+
 // atPath gives an operation a path, and where it starts: mostly the current
 // directory.
-func (g *generator) atPath(o *Op) {
-	o.Path = g.path()
-	if g.one(0.2) {
+func (g *generator) atPath(o *Op) { g.atAim(o, g.aimOf(o)) }
+
+func (g *generator) atAim(o *Op, s aim) {
+	o.Path = g.path(s)
+	if g.one(0.15) {
 		o.Dir = g.dirSlot()
 		if g.one(0.05) {
 			o.Dir = g.anySlot()
@@ -97,9 +133,10 @@ func (g *generator) atPath(o *Op) {
 	}
 }
 
-func (g *generator) atPath2(o *Op) {
-	o.Path2 = g.path()
-	if g.one(0.2) {
+// atPath2 gives the second path, of the sort of the first.
+func (g *generator) atPath2(o *Op, s aim) {
+	o.Path2 = g.path(s)
+	if g.one(0.15) {
 		o.Dir2 = g.dirSlot()
 	}
 }
@@ -122,14 +159,14 @@ func (g *generator) linkBody() string {
 	case g.one(0.1):
 		return pick(g, ".", "..", "/", "./", "../", "/.", "..//")
 	case g.one(0.5):
-		return g.name()
+		return g.name(anyAim)
 	}
-	return g.path()
+	return g.path(anyAim)
 }
 
 // Attribute names of all namespaces, known and unknown.
 var xattrNames = []string{
-	"user.a", "user.a", "user.b", "user." + strings.Repeat("x", 250), "user." + strings.Repeat("x", 251), "user.", "trusted.a", "trusted.b",
+	"user.a", "user.a", "user.a", "user.a", "user.a", "user.b", "user.b", "user." + strings.Repeat("x", 250), "user." + strings.Repeat("x", 251), "user.", "trusted.a", "trusted.a", "trusted.b",
 	"security.a", "security.b", "security.capability", "system.posix_acl_access", "system.posix_acl_access", "system.posix_acl_default",
 	"system.a", "nothing.a", "a", "", "btrfs.a",
 }
@@ -137,7 +174,7 @@ var xattrNames = []string{
 func (g *generator) xattr(o *Op) {
 	switch o.Kind {
 	case Setxattr, Getxattr, Listxattr, Removexattr:
-		o.Path = g.path()
+		o.Path = g.path(g.aimOf(o))
 		o.Mode = g.Uint32N(2) // follow
 	default:
 		o.Slot = g.openSlot()

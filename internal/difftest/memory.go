@@ -3,6 +3,8 @@ package difftest
 import (
 	"context"
 	"fmt"
+	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -18,6 +20,11 @@ func NewMemory(c Config) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
+	protection, err := hostProtection()
+	if err != nil {
+		return nil, err
+	}
+	ns.Protect(protection)
 	m := NewMemoryOn(ns)
 	exit := m.end
 	m.end = func() error {
@@ -288,4 +295,32 @@ func fsInfoOf(st *vfs.StatFS) FSInfo {
 		Type: st.Type, Blocks: st.Blocks, Bfree: st.Bfree, Bavail: st.Bavail, Files: st.Files, Ffree: st.Ffree,
 		Bsize: st.Bsize, Frsize: st.Frsize, Namelen: st.Namelen, Flags: st.Flags,
 	}
+}
+
+// hostProtection is what the host protects with its sysctls, which hold on its
+// tmpfs: the namespace in process gets the same.
+func hostProtection() (vfs.Protection, error) {
+	var p vfs.Protection
+	for _, s := range []struct {
+		name       string
+		some, more vfs.Protection
+	}{
+		{"protected_hardlinks", vfs.ProtectHardlinks, 0},
+		{"protected_symlinks", vfs.ProtectSymlinks, 0},
+		{"protected_fifos", vfs.ProtectFIFOs, vfs.ProtectFIFOsGroup},
+		{"protected_regular", vfs.ProtectRegular, vfs.ProtectRegularGroup},
+	} {
+		text, err := os.ReadFile("/proc/sys/fs/" + s.name)
+		if err != nil {
+			return 0, err
+		}
+		switch strings.TrimSpace(string(text)) {
+		case "0":
+		case "1":
+			p |= s.some
+		default:
+			p |= s.some | s.more
+		}
+	}
+	return p, nil
 }
