@@ -10,7 +10,6 @@ import (
 	"os/signal"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 	"unsafe"
@@ -32,16 +31,12 @@ type client struct {
 	err   *bytes.Buffer
 }
 
-// start starts the test binary as the named helper; as, if not nil, is whom it
-// runs as.
-func start(t testing.TB, as *syscall.Credential, name string, args ...string) *client {
+// start starts the test binary as the named helper.
+func start(t testing.TB, name string, args ...string) *client {
 	t.Helper()
 	c := &client{t: t, cmd: exec.Command(os.Args[0], args...), err: new(bytes.Buffer)}
 	c.cmd.Env = append(os.Environ(), helperEnv+"="+name)
 	c.cmd.Stderr = c.err
-	if as != nil {
-		c.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
-	}
 	out, err := c.cmd.StdoutPipe()
 	must(t, err)
 	c.stdin, err = c.cmd.StdinPipe()
@@ -83,13 +78,10 @@ func (c *client) finish() {
 }
 
 // run runs a helper to its end and returns what it printed.
-func run(t testing.TB, as *syscall.Credential, name string, args ...string) string {
+func run(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(os.Environ(), helperEnv+"="+name)
-	if as != nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
-	}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("helper %s %v: %v: %s", name, args, err, out)

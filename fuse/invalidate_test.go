@@ -287,7 +287,7 @@ func TestBesideMapped(t *testing.T) {
 	dir := mountAt(t, ns, fuse.Options{}).Dir()
 	beside := task(t, ns)
 	must(t, os.WriteFile(dir+"/f", append([]byte("first"), make([]byte, 3*4096)...), 0o644))
-	c := start(t, nil, "mmap", dir+"/f")
+	c := start(t, "mmap", dir+"/f")
 	c.expect("first")
 
 	fd, err := beside.Openat(vfs.AtCWD, "/f", unix.O_RDWR, 0)

@@ -18,7 +18,7 @@ import (
 func TestLocksBetweenProcesses(t *testing.T) {
 	dir := mount(t)
 	file := dir + "/f"
-	holder := start(t, nil, "locks", file)
+	holder := start(t, "locks", file)
 	holder.expect("locked")
 	pid := holder.cmd.Process.Pid
 
@@ -47,7 +47,7 @@ func TestLocksBetweenProcesses(t *testing.T) {
 		}
 		lock.Type = unix.F_UNLCK
 		must(t, unix.FcntlFlock(f.Fd(), unix.F_SETLK, &lock))
-		if got := run(t, nil, "getlk", file, strconv.FormatInt(c.start, 10)); got != c.getlk {
+		if got := run(t, "getlk", file, strconv.FormatInt(c.start, 10)); got != c.getlk {
 			t.Errorf("F_GETLK at %d: %q, want %q", c.start, got, c.getlk)
 		}
 	}
@@ -68,10 +68,10 @@ func TestLocksBesideTheMount(t *testing.T) {
 	fd, err := beside.Openat(vfs.AtCWD, "/f", unix.O_RDWR, 0)
 	must(t, err)
 	must(t, beside.FcntlLock(fd, unix.F_SETLK, &vfs.Flock{Type: unix.F_WRLCK, Len: 1}))
-	if got := run(t, nil, "getlk", s.Dir()+"/f", "0"); got != "type 1 start 0 len 1 pid 4242" && got != "type 1 start 0 len 1 pid 0" {
+	if got := run(t, "getlk", s.Dir()+"/f", "0"); got != "type 1 start 0 len 1 pid 4242" && got != "type 1 start 0 len 1 pid 0" {
 		t.Errorf("F_GETLK: %q", got)
 	}
-	w := start(t, nil, "wait", s.Dir()+"/f")
+	w := start(t, "wait", s.Dir()+"/f")
 	w.line()
 	eventually(t, "the lock is waited for", func() bool { return s.Stats().InFlight == 1 })
 	must(t, beside.FcntlLock(fd, unix.F_SETLK, &vfs.Flock{Type: unix.F_UNLCK}))
@@ -85,10 +85,10 @@ func TestLocksBesideTheMount(t *testing.T) {
 func TestLockInterrupted(t *testing.T) {
 	s := mountAt(t, newMem(t, ""), fuse.Options{})
 	file := s.Dir() + "/f"
-	holder := start(t, nil, "locks", file)
+	holder := start(t, "locks", file)
 	holder.expect("locked")
 
-	w := start(t, nil, "wait", file, "norestart")
+	w := start(t, "wait", file, "norestart")
 	w.line()
 	eventually(t, "the lock is waited for", func() bool { return s.Stats().InFlight == 1 })
 	eventually(t, "the wait ends", func() bool {
@@ -104,7 +104,7 @@ func TestLockInterrupted(t *testing.T) {
 
 	// The runtime's own handlers restart.
 	before := s.Stats().Requests["SETLKW"]
-	w = start(t, nil, "wait", file)
+	w = start(t, "wait", file)
 	w.line()
 	eventually(t, "the lock is waited for again and again", func() bool {
 		_ = w.cmd.Process.Signal(unix.SIGURG)
@@ -154,7 +154,7 @@ func TestDeadlockDetected(t *testing.T) {
 	defer f.Close()
 	mine := unix.Flock_t{Type: unix.F_WRLCK, Start: 0, Len: 1}
 	must(t, unix.FcntlFlock(f.Fd(), unix.F_SETLK, &mine))
-	other := start(t, nil, "deadlock", file)
+	other := start(t, "deadlock", file)
 	other.expect("locked")
 	eventually(t, "the other waits for mine", func() bool { return s.Stats().InFlight == 1 })
 	theirs := unix.Flock_t{Type: unix.F_WRLCK, Start: 50, Len: 1}

@@ -156,9 +156,9 @@ func TestUnmountForced(t *testing.T) {
 	s, err := fuse.Mount(newMem(t, ""), tempDir(t), fuse.Options{})
 	must(t, err)
 	must(t, os.WriteFile(s.Dir()+"/f", nil, 0o644))
-	holder := start(t, nil, "locks", s.Dir()+"/f")
+	holder := start(t, "locks", s.Dir()+"/f")
 	holder.expect("locked")
-	waiter := start(t, nil, "wait", s.Dir()+"/f")
+	waiter := start(t, "wait", s.Dir()+"/f")
 	waiter.line()
 	eventually(t, "the lock is waited for", func() bool { return s.Stats().InFlight == 1 })
 	must(t, unix.Unmount(s.Dir(), unix.MNT_FORCE|unix.MNT_DETACH))
@@ -176,7 +176,7 @@ func TestUnmountForced(t *testing.T) {
 func TestDaemonDeath(t *testing.T) {
 	needMount(t)
 	dir := tempDir(t)
-	d := start(t, nil, "daemon", dir)
+	d := start(t, "daemon", dir)
 	d.expect("mounted")
 	must(t, os.WriteFile(dir+"/f", nil, 0o644))
 	d.kill()
@@ -275,11 +275,11 @@ func TestKilledClient(t *testing.T) {
 	s := mountAt(t, ns, fuse.Options{})
 	file := s.Dir() + "/f"
 	must(t, os.WriteFile(file, nil, 0o644))
-	holder := start(t, nil, "locks", file)
+	holder := start(t, "locks", file)
 	holder.expect("locked")
 	var waiters []*client
 	for range 3 {
-		w := start(t, nil, "wait", file)
+		w := start(t, "wait", file)
 		w.line()
 		waiters = append(waiters, w)
 	}

@@ -133,7 +133,7 @@ func (l *dentryLRU) shrink(ctx context.Context, keep int) {
 // a superblock runs, and only while there is something to do: the caller may
 // hold locks under which nothing may be evicted.
 func (sb *Superblock) wakeShrinker() {
-	if !sb.shrinking.CompareAndSwap(false, true) {
+	if sb.shrinkersStopped.Load() || !sb.shrinking.CompareAndSwap(false, true) {
 		return
 	}
 	sb.background.Add(1)

@@ -363,7 +363,7 @@ func (sb *Superblock) shrinkInodes(ctx context.Context, keep int) {
 }
 
 func (sb *Superblock) wakeInodeShrinker() {
-	if !sb.shrinkingInodes.CompareAndSwap(false, true) {
+	if sb.shrinkersStopped.Load() || !sb.shrinkingInodes.CompareAndSwap(false, true) {
 		return
 	}
 	sb.background.Add(1)

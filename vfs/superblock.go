@@ -61,6 +61,7 @@ type Superblock struct {
 	dirtyLast  *Inode
 
 	shrinking, shrinkingInodes atomic.Bool
+	shrinkersStopped           atomic.Bool
 	background                 sync.WaitGroup
 
 	mounts     []*Mount // under mountLock

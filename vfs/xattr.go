@@ -324,12 +324,18 @@ func (t *Task) Removexattr(at At, path, name string, flags int) error {
 // Fsetxattr stores an extended attribute of an open file; see [Path.Setxattr].
 // EBADF.
 func (t *Task) Fsetxattr(fd int, name string, value []byte, xflags int) error {
+	if err := checkSetxattr(name, value, xflags); err != nil {
+		return err
+	}
 	return t.withFile(fd, func(f *File) error { return f.path.Setxattr(t, name, value, xflags) })
 }
 
 // Fgetxattr reads an extended attribute of an open file; see [Path.Getxattr].
 // EBADF.
 func (t *Task) Fgetxattr(fd int, name string, buf []byte) (n int, err error) {
+	if err := checkXattrName(name); err != nil {
+		return 0, err
+	}
 	err = t.withFile(fd, func(f *File) (err error) {
 		n, err = f.path.Getxattr(t, name, buf)
 		return err
@@ -350,5 +356,8 @@ func (t *Task) Flistxattr(fd int, buf []byte) (n int, err error) {
 // Fremovexattr removes an extended attribute of an open file; see
 // [Path.Removexattr]. EBADF.
 func (t *Task) Fremovexattr(fd int, name string) error {
+	if err := checkXattrName(name); err != nil {
+		return err
+	}
 	return t.withFile(fd, func(f *File) error { return f.path.Removexattr(t, name) })
 }

@@ -98,9 +98,11 @@ func (inodeMethods) Setattr(ctx context.Context, d *vfs.Dentry, a *vfs.Attr) err
 		return err
 	}
 	if a.Valid&vfs.AttrSize != 0 && in.IsRegular() {
-		// Stamped also where truncate(2) does not ask for it, and where the
-		// size stays.
-		a.Valid |= vfs.AttrMtime | vfs.AttrCtime
+		// A new size is stamped also where truncate(2) does not ask for it;
+		// the old one only where ftruncate and O_TRUNC do.
+		if a.Size != in.Size() {
+			a.Valid |= vfs.AttrMtime | vfs.AttrCtime
+		}
 		in.truncate(a.Size)
 	}
 	in.CopyAttr(a)

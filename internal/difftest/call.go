@@ -217,12 +217,16 @@ func (c *call) times() *[2]TimeArg {
 	return &c.o.Times
 }
 
-// list lists a directory from its beginning.
+// list lists a directory from its beginning, and goes back there: positions
+// behind it are each file system's own.
 func (c *call) list(fd int) error {
 	if _, err := c.s.Lseek(fd, 0, unix.SEEK_SET); err != nil {
 		return err
 	}
 	names, err := c.s.Getdents(fd)
+	if err == nil {
+		_, err = c.s.Lseek(fd, 0, unix.SEEK_SET)
+	}
 	sortEntries(names)
 	c.r.Names = names
 	return err
