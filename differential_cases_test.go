@@ -388,7 +388,7 @@ func TestLikeOSContent(t *testing.T) {
 				r.do(fmt.Sprintf("mkdirtemp %s %s", dir, pattern), digitless(err))
 				if err == nil {
 					r.log("name %s", shape(r.plain(d)))
-					r.stat(strings.TrimPrefix(d, r.dir)[:0] + "/")
+					r.stat("/")
 					r.do("remove", r.Remove(strings.TrimPrefix(d, r.dir)))
 				}
 			}

@@ -198,10 +198,12 @@ func (w *walk) jumpRoot() error {
 	if w.flags&WalkBeneath != 0 {
 		return unix.EXDEV
 	}
-	w.setRoot()
-	if w.flags&WalkNoXdev != 0 && w.path.Mount != w.root.Mount {
+	// A walk that has not met the root yet counts as elsewhere, as it does in
+	// Linux.
+	if w.flags&WalkNoXdev != 0 && (!w.hasRoot || w.path.Mount != w.root.Mount) {
 		return unix.EXDEV
 	}
+	w.setRoot()
 	w.jumpTo(w.root)
 	return nil
 }

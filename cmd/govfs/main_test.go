@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -124,11 +125,14 @@ type result struct {
 func (b *bench) runCommand(name string, args ...string) result {
 	b.Helper()
 	var stdout, stderr bytes.Buffer
-	cmd := exec.Command(name, args...)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGABRT) } // shows where it hangs
 	cmd.Dir, cmd.Env = b.dir, b.env
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	// A daemon that keeps its parent's output open would keep this waiting.
-	cmd.WaitDelay = 30 * time.Second
+	cmd.WaitDelay = 10 * time.Second
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

@@ -50,6 +50,7 @@ const (
 	fsxattrSize     = 28 // bytes: the flags in the first 4, then four numbers of 4
 	fsxattrNumbers  = 16 // bytes of the numbers, of which none is supported
 
+	xflagReadOnly  = 0x80000002 // only shown, by file systems that have it
 	xflagImmutable = 0x08
 	xflagAppend    = 0x10
 	xflagNoAtime   = 0x40
@@ -112,6 +113,7 @@ func parseXflags(arg *vfs.IoctlArg) (flags uint32, err error) {
 	if err != nil || len(arg.In) < fsxattrSize {
 		return 0, unix.EFAULT
 	}
+	set &^= xflagReadOnly
 	for _, x := range xflags {
 		if set&x.xflag != 0 {
 			flags |= x.flag

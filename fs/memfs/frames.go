@@ -202,19 +202,18 @@ func (a *arena) restock(st *frameStash) (frame, error) {
 	if err != nil {
 		return 0, err
 	}
-	n--
-	f := batch[n]
+	// The last one in is the next one out: frames are handed out in order.
 	st.lock.Lock()
-	for n > 0 && st.n < stashSize {
+	for n > 1 && st.n < stashSize {
 		n--
 		st.frames[st.n] = batch[n]
 		st.n++
 	}
 	st.lock.Unlock()
-	if n > 0 {
-		a.giveBack(batch[:n])
+	if n > 1 {
+		a.giveBack(batch[1:n])
 	}
-	return f, nil
+	return batch[0], nil
 }
 
 // put stores a frame without references for the next one who needs one.

@@ -121,7 +121,9 @@ func newSite(t *testing.T, kind string) *site {
 	if kind == coreSite {
 		options += ",permissions=core"
 	}
-	s.command(binary, "mount", "-o", options, "mem", s.dir)
+	if out, err := s.output(s.govfs("mount", "-o", options, "mem", s.dir)); err != nil || out != "" {
+		t.Fatalf("mount: %s%v", out, err)
+	}
 	t.Cleanup(s.end)
 	return s
 }
@@ -149,7 +151,7 @@ func (s *site) end() {
 		s.empty()
 		s.spaceReturned()
 	}
-	if out, err := s.output(s.prepare(binary, "umount", s.dir)); err != nil || out != "" {
+	if out, err := s.output(s.govfs("umount", s.dir)); err != nil || out != "" {
 		s.Errorf("umount: %s%v", out, err)
 	}
 	if log != nil {
@@ -159,16 +161,23 @@ func (s *site) end() {
 		}
 		log.Close()
 	}
-	if pid != 0 && unix.Kill(pid, 0) == nil {
+	if pid != 0 && alive(pid) {
 		s.Errorf("daemon %d is left", pid)
 		unix.Kill(pid, unix.SIGKILL)
 		unix.Unmount(s.dir, unix.MNT_DETACH)
 	}
 }
 
+// alive reports whether a process is more than an entry that its parent has not
+// read yet.
+func alive(pid int) bool {
+	_, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	return err == nil
+}
+
 // daemon is the process that serves the mount.
 func (s *site) daemon() int {
-	out, err := s.output(s.prepare(binary, "mount", "--json"))
+	out, err := s.output(s.govfs("mount", "--json"))
 	var mounts []struct {
 		Dir string `json:"dir"`
 		PID int    `json:"pid"`
@@ -262,6 +271,13 @@ func (s *site) prepare(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir, cmd.Env = s.dir, slices.Clone(s.env)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: s.cred}
+	return cmd
+}
+
+// govfs makes the command, run outside the mount.
+func (s *site) govfs(args ...string) *exec.Cmd {
+	cmd := s.prepare(binary, args...)
+	cmd.Dir = s.host
 	return cmd
 }
 

@@ -66,7 +66,7 @@ func (w *workshop) report() {
 func (w *workshop) forget() {
 	w.Helper()
 	unix.Sync()
-	if err := os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0); err != nil {
+	if err := os.WriteFile("/proc/sys/vm/drop_caches", []byte("2"), 0); err != nil {
 		w.Fatal(err)
 	}
 }
@@ -121,9 +121,9 @@ func (w *workshop) versionControl() {
 	// Content, modes, names and types change, and come back.
 	w.step("git checkout, merge", `cd clone
 		git checkout -qb changes
-		find . -name '*.go' -not -path './.git/*' | head -300 | xargs sed -i 's/$/ /'
-		find . -name '*_test.go' -not -path './.git/*' | head -100 | while read -r f; do git mv "$f" "$f.moved"; done
-		chmod +x $(git ls-files '*.go' | head -50)
+		git ls-files '*.go' | sed -n 1,300p | xargs sed -i 's/$/ /'
+		git ls-files '*_test.go' | sed -n 1,60p | while read -r f; do git mv "$f" "$f.moved"; done
+		git ls-files '*.go' | sed -n 1,50p | xargs chmod +x
 		ln -sf ../nowhere dangling
 		git add -A && git commit -qm changes
 		git checkout -q main && git checkout -q changes && git checkout -q main
@@ -140,8 +140,8 @@ func (w *workshop) versionControl() {
 func (s *site) clean(repository string) {
 	s.Helper()
 	s.prints("", "git -C "+repository+" status --porcelain")
-	s.prints("", "cd "+repository+" && rm -f .git/clean.index && GIT_INDEX_FILE=.git/clean.index git read-tree HEAD &&"+
-		"GIT_INDEX_FILE=.git/clean.index git diff-files --name-only --ignore-submodules | head -0; git diff HEAD --stat; rm -f .git/clean.index")
+	s.prints("", "cd "+repository+`; export GIT_INDEX_FILE=.git/second
+		git read-tree HEAD; git diff --exit-code; rm .git/second`)
 }
 
 func (w *workshop) copyOut() {
@@ -180,7 +180,7 @@ func (w *workshop) buildProject() {
 func (w *workshop) remove() {
 	w.Helper()
 	w.step("du", "du -s . | cut -f1 > $HOST/du")
-	w.step("rm -rf", "rm -rf ./* ")
+	w.step("rm -rf", "rm -rf ./*")
 	w.prints("", "ls -A")
 }
 

@@ -26,7 +26,7 @@ func (c *Config) op() string { return "mount " + c.Source + " on " + c.Dir }
 
 // fail is an error about the whole of the mount.
 func (c *Config) fail(err error, do string) error {
-	return &Error{Op: c.op(), Err: cause(err), Do: do}
+	return &Error{Op: c.op(), Err: err, Do: do}
 }
 
 // Resolve completes a configuration: paths become absolute and free of
@@ -63,13 +63,13 @@ func (c *Config) resolveDir() error {
 	case isDead(err):
 		return c.fail(errors.New("the mount point lies in a mount whose daemon is dead"), "clear that with govfs umount")
 	case err != nil:
-		return c.fail(err, "name a directory that you can reach")
+		return c.fail(cause(err), "name a directory that you can reach")
 	case m != nil && m.ours():
 		return c.fail(errors.New("there is a govfs mount already, of "+m.Source), "unmount it first: govfs umount "+quote(dir))
 	}
 	fi, err := os.Stat(dir)
 	if err != nil {
-		return c.fail(err, "name a directory that you can reach")
+		return c.fail(cause(err), "name a directory that you can reach")
 	}
 	if !fi.IsDir() {
 		return c.fail(errors.New("the mount point is not a directory"), "name a directory")
@@ -87,9 +87,9 @@ func (c *Config) resolveType() error {
 		case errors.Is(err, fs.ErrNotExist):
 			return c.fail(errors.New("the source does not exist"), `name an image or archive, or "mem" for memory`)
 		case errors.Is(err, unix.ENODEV): // the error lists the types
-			return c.fail(err, "name another source, or the type with -t")
+			return c.fail(cause(err), "name another source, or the type with -t")
 		case err != nil:
-			return c.fail(err, "name the type with -t; "+known)
+			return c.fail(cause(err), "name the type with -t; "+known)
 		}
 		c.Type = typ
 	}

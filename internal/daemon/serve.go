@@ -75,7 +75,9 @@ func serve(c Config, parent *Parent) error {
 	}
 	if err != nil {
 		err = c.fail(err, "")
-		d.unmount(Force)
+		if undo := d.beginUnmount(Force); undo != nil {
+			d.log.Error("not unmounted", "dir", c.Dir, "error", undo)
+		}
 	}
 	go d.handleSignals(signals)
 

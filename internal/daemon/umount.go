@@ -58,7 +58,7 @@ type unmounting struct {
 }
 
 func (u *unmounting) fail(err error, do string) error {
-	return &Error{Op: "umount " + u.dir, Err: cause(err), Do: do}
+	return &Error{Op: "umount " + u.dir, Err: err, Do: do}
 }
 
 // find finds the mount.
@@ -72,7 +72,7 @@ func (u *unmounting) find() error {
 	case errors.Is(err, fs.ErrNotExist):
 		return u.fail(errors.New("there is no such directory"), "see govfs mount for what is mounted")
 	case err != nil:
-		return u.fail(err, "see govfs mount for what is mounted")
+		return u.fail(cause(err), "see govfs mount for what is mounted")
 	case m == nil:
 		return u.fail(errors.New("nothing is mounted there"), "see govfs mount for what is mounted")
 	case !m.ours():
