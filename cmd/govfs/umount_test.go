@@ -163,6 +163,21 @@ func TestBusyMountNamesMountsOnIt(t *testing.T) {
 	b.ok("umount", b.mnt)
 }
 
+func TestMountInOtherNamespaceIsNamed(t *testing.T) {
+	requireMount(t)
+	requireProgram(t, "unshare")
+	b := newBench(t)
+	b.ok("mount", "mem", b.mnt)
+	b.write("a", "x")
+	pid, letGo := b.holder(`exec unshare -m --propagation private sh -c 'echo ready; read end'`)
+	b.fails([]string{"umount", b.mnt}, 1, fmt.Sprintf("%d (sh: mounted on %s)", pid, b.mnt))
+	if b.mounted() != "" {
+		t.Error("still mounted here")
+	}
+	letGo()
+	b.eventually("the daemon has ended", func() bool { return len(b.daemons()) == 0 })
+}
+
 func TestLazyUnmount(t *testing.T) {
 	requireMount(t)
 	b := newBench(t)
@@ -173,10 +188,9 @@ func TestLazyUnmount(t *testing.T) {
 	if b.mounted() != "" {
 		t.Error("still mounted")
 	}
-	pid := b.daemon()
+	b.daemon() // goes on
 	letGo()
 	b.eventually("the daemon has ended after the last user", func() bool { return len(b.daemons()) == 0 })
-	_ = pid
 }
 
 func TestLazilyUnmountedUserKeepsWorking(t *testing.T) {

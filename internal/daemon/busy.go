@@ -33,6 +33,16 @@ func describeBusy(m *mountEntry, err error) *Error {
 		return e
 	}
 	users := usersOf(m)
+	switch {
+	case len(users) > 0:
+		e.Err = fmt.Errorf("%w: used by %s", unix.EBUSY, listUsers(users))
+	case os.Geteuid() != 0:
+		e.Err = fmt.Errorf("%w, by processes of other users: root can see them", unix.EBUSY)
+	}
+	return e
+}
+
+func listUsers(users []user) string {
 	var names []string
 	for _, u := range users[:min(len(users), maxUsers)] {
 		names = append(names, u.String())
@@ -40,18 +50,56 @@ func describeBusy(m *mountEntry, err error) *Error {
 	if more := len(users) - maxUsers; more > 0 {
 		names = append(names, fmt.Sprintf("%d more", more))
 	}
-	switch {
-	case len(names) > 0:
-		e.Err = fmt.Errorf("%w: used by %s", unix.EBUSY, strings.Join(names, ", "))
-	case os.Geteuid() != 0:
-		e.Err = fmt.Errorf("%w, by processes of other users: root can see them", unix.EBUSY)
-	}
-	return e
+	return strings.Join(names, ", ")
 }
 
 // usersOf finds the processes that use a mount, as far as this process may look
 // into them. It reads /proc only, and leaves the mount alone.
 func usersOf(m *mountEntry) []user {
+	return findUsers(func(proc string) string { return usedBy(proc, m) })
+}
+
+// mountedElsewhere finds a process of each mount namespace but this one that
+// has a mount of the device. It finds none while the mount is in this one too.
+func mountedElsewhere(dev string) []user {
+	here, err := os.Readlink("/proc/self/ns/mnt")
+	if err != nil || mountedIn("/proc/self", dev) != "" {
+		return nil
+	}
+	seen := map[string]bool{here: true}
+	return findUsers(func(proc string) string {
+		ns, err := os.Readlink(filepath.Join(proc, "ns/mnt"))
+		if err != nil || seen[ns] {
+			return ""
+		}
+		seen[ns] = true
+		return mountedIn(proc, dev)
+	})
+}
+
+// mountedIn says where a process sees a mount of the device; empty if it does
+// not.
+func mountedIn(proc, dev string) string {
+	f, err := os.Open(filepath.Join(proc, "mountinfo"))
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	mounts, err := parseMounts(f)
+	if err != nil {
+		return ""
+	}
+	for i := range mounts {
+		if mounts[i].Dev == dev {
+			return "mounted on " + mounts[i].Dir
+		}
+	}
+	return ""
+}
+
+// findUsers asks about every process that is in /proc; how is what it does,
+// empty if nothing.
+func findUsers(how func(proc string) string) []user {
 	dirs, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
 		return nil
@@ -62,8 +110,8 @@ func usersOf(m *mountEntry) []user {
 		if err != nil {
 			continue
 		}
-		if how := usedBy(dir, m); how != "" {
-			users = append(users, user{pid, processName(dir), how})
+		if h := how(dir); h != "" {
+			users = append(users, user{pid, processName(dir), h})
 		}
 	}
 	slices.SortFunc(users, func(a, b user) int { return a.pid - b.pid })

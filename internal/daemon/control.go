@@ -98,8 +98,8 @@ func listenPrivate(dir, path string) (net.Listener, error) {
 	return ln, nil
 }
 
-// close answers what is being asked, and removes the socket; the log too if
-// all went well. Another mount may have got the same device number by now, and
+// close answers what is being asked, and removes the socket; the log too,
+// unless the end was a failure. Another mount may have got the same device number by now, and
 // its daemon the same names.
 func (c *control) close(clean bool) {
 	if now, err := os.Lstat(c.path); err == nil && os.SameFile(now, c.socket) {

@@ -81,11 +81,12 @@ func serve(c Config, parent *Parent) error {
 	}
 	go d.handleSignals(signals)
 
-	if end := d.wait(); err == nil {
-		err = end
-	}
+	end := d.wait()
 	if ctl != nil {
-		ctl.close(err == nil)
+		ctl.close(end == nil)
+	}
+	if err == nil {
+		err = end
 	}
 	return err
 }

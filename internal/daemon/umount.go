@@ -18,6 +18,9 @@ const (
 	endWait = 10 * time.Second
 	// answerWait is how long a daemon may take to answer what needs no work.
 	answerWait = 5 * time.Second
+	// elsewhereInterval is how often to look whether the mount is in use in
+	// other mount namespaces.
+	elsewhereInterval = 2 * time.Second
 )
 
 // Umount unmounts what is mounted at dir and, except in mode Lazy, waits until
@@ -92,7 +95,7 @@ func (u *unmounting) ask(c *client) error {
 		ctx, cancel = context.WithTimeout(ctx, endWait)
 		defer cancel()
 	}
-	err := c.unmount(ctx, u.mode)
+	err := u.await(ctx, c)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded) && u.mode == Force:
 		return u.force()
@@ -113,6 +116,23 @@ func (u *unmounting) ask(c *client) error {
 		return u.fail(fmt.Errorf("unmounted, but its daemon (pid %d) goes on", c.pid), "end it: kill "+fmt.Sprint(c.pid))
 	}
 	return nil
+}
+
+// await waits for the daemon's answer: for as long as it writes, but not for as
+// long as the mount lives on in other mount namespaces.
+func (u *unmounting) await(ctx context.Context, c *client) error {
+	answer := make(chan error, 1)
+	go func() { answer <- c.unmount(ctx, u.mode) }()
+	for {
+		select {
+		case err := <-answer:
+			return err
+		case <-time.After(elsewhereInterval):
+		}
+		if users := mountedElsewhere(u.mount.Dev); len(users) > 0 {
+			return u.fail(errors.New("unmounted, but not in the mount namespaces of "+listUsers(users)), "it ends when these have ended or unmounted it")
+		}
+	}
 }
 
 // force ends a mount whose daemon does not answer.
