@@ -14,6 +14,8 @@ import (
 	"testing/fstest"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/govfs/govfs/lockdep"
 )
 
 //go:embed doc.go open.go
@@ -22,7 +24,7 @@ var embeddedFiles embed.FS
 func sampleTree() fstest.MapFS {
 	return fstest.MapFS{
 		"top":         &fstest.MapFile{Data: []byte("top"), Mode: 0o644},
-		"dir/file":    &fstest.MapFile{Data: bytes.Repeat([]byte("0123456789"), 30000), Mode: 0o600},
+		"dir/file":    &fstest.MapFile{Data: bytes.Repeat([]byte("0123456789"), 2000), Mode: 0o600},
 		"dir/sub/x":   &fstest.MapFile{Data: nil, Mode: 0o640},
 		"dir/sub/y y": &fstest.MapFile{Data: []byte("y"), Mode: 0o444},
 		"link":        &fstest.MapFile{Data: []byte("dir/file"), Mode: fs.ModeSymlink | 0o777},
@@ -47,8 +49,8 @@ func sampleZip(t testing.TB) []byte {
 	for name, f := range sampleTree() {
 		add(name, f.Mode, zip.Deflate, f.Data)
 	}
-	add("stored", 0o644, zip.Store, bytes.Repeat([]byte("abc"), 70000))
-	add("deflated", 0o644, zip.Deflate, bytes.Repeat([]byte("abc"), 70000))
+	add("stored", 0o644, zip.Store, bytes.Repeat([]byte("abc"), 23000))
+	add("deflated", 0o644, zip.Deflate, bytes.Repeat([]byte("abc"), 23000))
 	must(t, w.Close())
 	return b.Bytes()
 }
@@ -57,10 +59,11 @@ func TestIOPassesTestFS(t *testing.T) {
 	ctx := context.Background()
 	zipName := filepath.Join(t.TempDir(), "sample.zip")
 	must(t, os.WriteFile(zipName, sampleZip(t), 0o600))
-	for name, c := range map[string]struct {
+	type fsCase struct {
 		open  func() (*FS, error)
 		names []string
-	}{
+	}
+	cases := map[string]fsCase{
 		"memfs": {func() (*FS, error) {
 			f, err := Open(ctx, "mem")
 			if err == nil {
@@ -73,15 +76,18 @@ func TestIOPassesTestFS(t *testing.T) {
 		"embed":       {func() (*FS, error) { return OpenFS(ctx, embeddedFiles) }, []string{"doc.go", "open.go"}},
 		"MapFS":       {func() (*FS, error) { return OpenFS(ctx, sampleTree()) }, sampleNames},
 		"DirFS":       {func() (*FS, error) { return OpenFS(ctx, os.DirFS("fs/iofs")) }, []string{"doc.go"}},
-		"over itself": {func() (*FS, error) {
+	}
+	if !lockdep.Enabled { // the lock checker does not know of file systems above each other
+		cases["over itself"] = fsCase{func() (*FS, error) {
 			inner, err := OpenFS(ctx, sampleTree())
 			if err != nil {
 				return nil, err
 			}
 			t.Cleanup(func() { must(t, inner.Close()) })
 			return OpenFS(ctx, inner.IO())
-		}, sampleNames},
-	} {
+		}, sampleNames}
+	}
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			f, err := c.open()
 			must(t, err)

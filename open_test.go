@@ -312,6 +312,20 @@ func TestSysIsAStat(t *testing.T) {
 	}
 }
 
+func TestFileTimes(t *testing.T) {
+	f := openMem(t)
+	file, err := f.Create("/f")
+	must(t, err)
+	defer file.Close()
+	must(t, file.Chtimes(time.Unix(10, 11), time.Unix(12, 13)))
+	must(t, file.Chtimes(time.Time{}, time.Unix(14, 15)))
+	info, err := file.Stat()
+	must(t, err)
+	if st := info.Sys().(*syscall.Stat_t); st.Atim != (syscall.Timespec{Sec: 10, Nsec: 11}) || !info.ModTime().Equal(time.Unix(14, 15)) {
+		t.Errorf("%v %v", st.Atim, info.ModTime())
+	}
+}
+
 func TestSpecialModes(t *testing.T) {
 	f := openMem(t, WithCred(vfs.RootCred()))
 	task, err := f.Task(nil)

@@ -106,8 +106,9 @@ func TestUnmountBusy(t *testing.T) {
 
 // TestUnmountUnderAnother: a mount on top is not what is unmounted.
 func TestUnmountUnderAnother(t *testing.T) {
-	lower := mountAt(t, newMem(t, ""), fuse.Options{})
-	upper, err := fuse.Mount(newMem(t, ""), lower.Dir(), fuse.Options{})
+	ns := [2]*vfs.Namespace{newMem(t, ""), newMem(t, "")}
+	lower := mountAt(t, ns[0], fuse.Options{})
+	upper, err := fuse.Mount(ns[1], lower.Dir(), fuse.Options{})
 	must(t, err)
 	if err := lower.Unmount(); !errors.Is(err, unix.EBUSY) {
 		t.Errorf("unmount of the lower one: %v", err)

@@ -173,7 +173,9 @@ func TestUtimensat(t *testing.T) {
 		t.Errorf("time of the link %v", l.Mtime)
 	}
 	must(t, "both omitted, of nothing", task.Utimensat(vfs.AtFD(99), "none", &[2]vfs.Utime{{Omit: true}, {Omit: true}}, 1<<20))
-	wantErr(t, "nanoseconds out of range", task.Utimensat(vfs.AtCWD, "/none", &[2]vfs.Utime{{Timespec: vfs.Timespec{Nsec: 1e9}}, {}}, 0), unix.EINVAL)
+	late := &[2]vfs.Utime{{Timespec: vfs.Timespec{Nsec: 1e9}}, {}}
+	wantErr(t, "nanoseconds out of range", task.Utimensat(vfs.AtCWD, "/f", late, 0), unix.EINVAL)
+	wantErr(t, "nanoseconds out of range, of nothing", task.Utimensat(vfs.AtCWD, "/none", late, 0), unix.ENOENT)
 	wantErr(t, "unknown flags", task.Utimensat(vfs.AtCWD, "/none", nil, 1<<20), unix.EINVAL)
 	wantErr(t, "mode of a symlink", task.Fchmodat(vfs.AtCWD, "/l", 0o777, unix.AT_SYMLINK_NOFOLLOW), unix.EOPNOTSUPP)
 	fd := open(t, task, "/f", unix.O_RDONLY)

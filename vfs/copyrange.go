@@ -2,7 +2,6 @@ package vfs
 
 import (
 	"context"
-	"math"
 
 	"golang.org/x/sys/unix"
 
@@ -65,10 +64,12 @@ func (f *File) copyChecks(ctx context.Context, offIn int64, out *File, offOut, n
 		return 0, unix.EPERM
 	case in.hasFlag(FlagSwapfile) || target.hasFlag(FlagSwapfile):
 		return 0, unix.ETXTBSY
-	case n < 0 || offIn > math.MaxInt64-n || offOut > math.MaxInt64-n:
+	case n < 0 || wraps(offIn, n) || wraps(offOut, n):
 		return 0, unix.EOVERFLOW
 	}
-	n = max(0, min(n, in.Size()-offIn))
+	if offIn >= 0 {
+		n = max(0, min(n, in.Size()-offIn))
+	}
 	length, err := CheckWriteLimits(ctx, target, offOut, int(n))
 	if err != nil {
 		return 0, err
@@ -78,6 +79,10 @@ func (f *File) copyChecks(ctx context.Context, offIn int64, out *File, offOut, n
 	}
 	return length, nil
 }
+
+// wraps reports whether a range goes around the end of 64 bits; one that is
+// merely beyond the largest file, or negative, is for others to refuse.
+func wraps(off, n int64) bool { return uint64(off)+uint64(n) < uint64(off) }
 
 // copyTo copies n bytes through memory; out is inside startWrite.
 func (f *File) copyTo(ctx context.Context, offIn int64, out *File, offOut int64, n int) (done int, err error) {

@@ -64,13 +64,25 @@ func (f *File) verifyArea(ctx context.Context, typ filelock.Type, pos int64, n i
 	return f.checkMandatory(ctx, typ, pos, int64(n))
 }
 
-// mayRead is what forbids every read.
+// verifyRead is verifyArea of a read. A directory is refused after that.
+func (f *File) verifyRead(ctx context.Context, pos int64, n int) error {
+	if err := f.verifyArea(ctx, filelock.Read, pos, n); err != nil {
+		return err
+	}
+	if f.inode.IsDir() {
+		return unix.EISDIR
+	}
+	return nil
+}
+
+// mayRead is what forbids every read, but for those of directories: see
+// verifyRead.
 func (f *File) mayRead() error {
 	switch {
 	case f.mode&FileRead == 0:
 		return unix.EBADF
 	case f.inode.IsDir():
-		return unix.EISDIR
+		return nil
 	case f.ops.read == nil && f.ops.readIter == nil && f.ops.readv == nil:
 		return unix.EINVAL
 	}
@@ -124,7 +136,7 @@ func (f *File) readAt(ctx context.Context, p []byte, pos int64) (int, int64, err
 	if err := f.mayRead(); err != nil {
 		return 0, pos, err
 	}
-	if err := f.verifyArea(ctx, filelock.Read, pos, len(p)); err != nil {
+	if err := f.verifyRead(ctx, pos, len(p)); err != nil {
 		return 0, pos, err
 	}
 	if len(p) > maxRWCount {
@@ -265,7 +277,7 @@ func (f *File) PreadIter(ctx context.Context, iter *Iter, off int64, flags pagec
 	if err := f.mayRead(); err != nil {
 		return 0, err
 	}
-	if err := f.verifyArea(ctx, filelock.Read, off, iter.Len()); err != nil {
+	if err := f.verifyRead(ctx, off, iter.Len()); err != nil {
 		return 0, err
 	}
 	if f.ops.readIter == nil {

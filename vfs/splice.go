@@ -130,10 +130,10 @@ func (f *File) spliceTo(ctx context.Context, p *Pipe, off *int64, n int, flags u
 	}
 	if f.ops.spliceRead == nil {
 		if err := f.mayRead(); err != nil {
-			if err == unix.EISDIR {
-				err = unix.EINVAL
-			}
 			return 0, err
+		}
+		if f.inode.IsDir() {
+			return 0, unix.EINVAL
 		}
 	}
 	room, err := p.lockWithRoom(ctx, flags&spliceNonblock != 0)

@@ -202,7 +202,7 @@ func TestCopyFileRange(t *testing.T) {
 	must(t, "open", err)
 	foreign, err := task.InstallFD(f, false)
 	must(t, "install", err)
-	zero, five, max := int64(0), int64(5), int64(vfs.MaxFileSize-1)
+	zero, five, max, tooFar, below := int64(0), int64(5), int64(vfs.MaxFileSize-1), int64(vfs.MaxFileSize), int64(-1)
 	for _, c := range []struct {
 		what       string
 		in, out    int
@@ -219,7 +219,9 @@ func TestCopyFileRange(t *testing.T) {
 		{"a target that appends", in, app, nil, nil, 1, 0, unix.EBADF},
 		{"another file system", in, foreign, nil, nil, 1, 0, unix.EXDEV},
 		{"a range that overlaps", both, both, &zero, &five, 6, 0, unix.EINVAL},
-		{"a range too far", in, out, &max, nil, 5, 0, unix.EOVERFLOW},
+		{"a source beyond its end", in, out, &max, nil, 5, 0, nil},
+		{"a target too far", in, out, nil, &tooFar, 5, 0, unix.EFBIG},
+		{"a negative source", in, out, &below, nil, 5, 0, unix.EOVERFLOW},
 	} {
 		_, err := task.CopyFileRange(c.in, c.offI, c.out, c.offO, c.n, c.flags)
 		wantErr(t, "copy_file_range: "+c.what, err, c.want)

@@ -98,18 +98,14 @@ func (f *File) Preadv(ctx context.Context, iov [][]byte, off int64, rwf int) (in
 }
 
 func (f *File) readvAt(ctx context.Context, iov [][]byte, pos int64, rwf int) (int, int64, error) {
-	readErr := f.mayRead()
-	if readErr != nil && readErr != unix.EISDIR {
-		return 0, pos, readErr
+	if err := f.mayRead(); err != nil {
+		return 0, pos, err
 	}
 	total, err := vectorLen(iov)
 	if err != nil || total == 0 {
 		return 0, pos, err
 	}
-	if readErr != nil {
-		return 0, pos, readErr
-	}
-	if err := f.verifyArea(ctx, filelock.Read, pos, total); err != nil {
+	if err := f.verifyRead(ctx, pos, total); err != nil {
 		return 0, pos, err
 	}
 	if f.ops.readIter != nil {

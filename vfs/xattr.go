@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"context"
+	"encoding/binary"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -24,14 +25,26 @@ func (p Path) Setxattr(ctx context.Context, name string, value []byte, flags int
 	if err := checkSetxattr(name, value, flags); err != nil {
 		return err
 	}
-	if name == capXattr && len(value) > 0 {
-		if err := checkCapXattr(ctx, value); err != nil {
-			return err
-		}
-	}
 	return p.changeXattr(ctx, name, func() error {
+		return checkXattrValue(ctx, name, value)
+	}, func() error {
 		return setxattrLocked(ctx, p.Dentry, name, value, flags)
 	})
+}
+
+// checkXattrValue checks values that mean something to the core.
+func checkXattrValue(ctx context.Context, name string, value []byte) error {
+	if len(value) == 0 {
+		return nil
+	}
+	if name == capXattr {
+		return checkCapXattr(ctx, value)
+	}
+	if _, ok := aclXattr(name); ok {
+		_, err := ParseACL(value)
+		return err
+	}
+	return nil
 }
 
 func checkSetxattr(name string, value []byte, flags int) error {
@@ -55,13 +68,19 @@ func checkXattrName(name string) error {
 }
 
 // changeXattr makes a change that set does under i_mutex, with write access to
-// the mount, once nobody has a delegation of the inode.
-func (p Path) changeXattr(ctx context.Context, name string, set func() error) error {
+// the mount, once nobody has a delegation of the inode. check, if it is not nil,
+// comes before i_mutex and before what the inode forbids.
+func (p Path) changeXattr(ctx context.Context, name string, check, set func() error) error {
 	in := p.Dentry.Inode()
 	if err := p.Mount.WantWrite(ctx); err != nil {
 		return err
 	}
 	err := func() error {
+		if check != nil {
+			if err := check(); err != nil {
+				return err
+			}
+		}
 		for {
 			in.mutex.Lock()
 			err := mayWriteXattr(ctx, in, name)
@@ -119,7 +138,7 @@ func (p Path) Removexattr(ctx context.Context, name string) error {
 	if err := checkXattrName(name); err != nil {
 		return err
 	}
-	return p.changeXattr(ctx, name, func() error {
+	return p.changeXattr(ctx, name, nil, func() error {
 		return removexattrLocked(ctx, p.Dentry, name)
 	})
 }
@@ -188,19 +207,54 @@ func mayReadXattr(ctx context.Context, in *Inode, name string) error {
 // checkCapXattr checks the value of file capabilities: EINVAL for one that is
 // none, EPERM for a caller who may not give capabilities.
 func checkCapXattr(ctx context.Context, value []byte) error {
-	const (
-		revisionByte     = 3 // the most significant of a little-endian word
-		revision2, size2 = 2, 20
-		revision3, size3 = 3, 24
-	)
-	ok := len(value) == size2 && value[revisionByte] == revision2 || len(value) == size3 && value[revisionByte] == revision3
-	if !ok {
+	if !capRevision2(value) && !capRevision3(value) {
 		return unix.EINVAL
 	}
 	if !TaskFrom(ctx).cred.Has(CapSetfcap) {
 		return unix.EPERM
 	}
 	return nil
+}
+
+// File capabilities: a word with the revision and the effective flag, two pairs
+// of words with the sets, and in revision 3 the root user of the user namespace
+// that they hold in. All words are little-endian.
+const (
+	capRevisionByte = 3 // the most significant of the first word
+	capSize2        = 20
+	capSize3        = 24
+)
+
+func capRevision2(v []byte) bool { return len(v) == capSize2 && v[capRevisionByte] == 2 }
+func capRevision3(v []byte) bool { return len(v) == capSize3 && v[capRevisionByte] == 3 }
+
+// getCapXattr is getxattr of file capabilities. Those of the namespace that we
+// are in, whose root is uid 0, are given as revision 2. EINVAL for a value that
+// is none, which can be stored by other means, or is empty.
+func getCapXattr(ctx context.Context, d *Dentry, buf []byte) (int, error) {
+	var room [capSize3]byte
+	n, err := gateGetxattr(d.Inode().ops.getxattr, ctx, d, capXattr, room[:])
+	if err == unix.ERANGE {
+		err = unix.EINVAL
+	}
+	if err != nil {
+		return 0, err
+	}
+	value := room[:n]
+	switch {
+	case capRevision3(value) && binary.LittleEndian.Uint32(value[capSize2:]) == 0:
+		value = value[:capSize2]
+		value[capRevisionByte] = 2
+	case !capRevision2(value) && !capRevision3(value):
+		return 0, unix.EINVAL
+	}
+	if len(buf) == 0 {
+		return len(value), nil
+	}
+	if len(buf) < len(value) {
+		return 0, unix.ERANGE
+	}
+	return copy(buf, value), nil
 }
 
 // Getxattr reads an extended attribute of what stands at p into buf and returns
@@ -225,6 +279,9 @@ func (p Path) Getxattr(ctx context.Context, name string, buf []byte) (int, error
 	}
 	if bareNamespace(name) {
 		return 0, unix.EINVAL
+	}
+	if name == capXattr {
+		return getCapXattr(ctx, p.Dentry, buf)
 	}
 	n, err := gateGetxattr(in.ops.getxattr, ctx, p.Dentry, name, buf)
 	if err == unix.ERANGE && len(buf) >= XattrSizeMax {

@@ -19,8 +19,9 @@ import (
 	"github.com/govfs/govfs/vfs"
 )
 
-// An archive shows a zip archive as a file system for the mount: links are not
-// followed, Open of one is its body.
+// An archive shows a zip archive as a file system, as far as the mount needs
+// it: Stat, Lstat, ReadDir, ReadLink, and Open of what is no directory. Links
+// are not followed, Open of one is its body.
 //
 // The tree is nowhere built: entries lie sorted so that what is below a
 // directory is one run of them, and directories that the archive does not
@@ -308,14 +309,10 @@ func (a *archive) Open(name string) (fs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.IsDir() {
-		list, err := a.ReadDir(name)
-		if err != nil {
-			return nil, err
-		}
-		return &archiveDir{info, list}, nil
-	}
 	fail := func(err error) (fs.File, error) { return nil, &fs.PathError{Op: "open", Path: name, Err: err} }
+	if info.IsDir() {
+		return fail(unix.EISDIR)
+	}
 	const encrypted = 0x1
 	f := info.file
 	if f.Flags&encrypted != 0 {
@@ -352,7 +349,6 @@ func (i archiveInfo) IsDir() bool                { return i.typ.IsDir() }
 func (i archiveInfo) Type() fs.FileMode          { return i.typ }
 func (i archiveInfo) ModTime() time.Time         { return i.mtime }
 func (i archiveInfo) Info() (fs.FileInfo, error) { return i, nil }
-func (i archiveInfo) String() string             { return fs.FormatFileInfo(i) }
 
 // Size is the size in bytes, uncompressed.
 func (i archiveInfo) Size() int64 {
@@ -400,26 +396,3 @@ type archiveStream struct {
 }
 
 func (f archiveStream) Stat() (fs.FileInfo, error) { return f.info, nil }
-
-// archiveDir is an open directory.
-type archiveDir struct {
-	info archiveInfo
-	rest []fs.DirEntry
-}
-
-func (d *archiveDir) Stat() (fs.FileInfo, error) { return d.info, nil }
-func (d *archiveDir) Close() error               { return nil }
-func (d *archiveDir) Read([]byte) (int, error)   { return 0, unix.EISDIR }
-
-// ReadDir lists n entries more, or all with n <= 0.
-func (d *archiveDir) ReadDir(n int) ([]fs.DirEntry, error) {
-	if n <= 0 {
-		n = len(d.rest)
-	} else if len(d.rest) == 0 {
-		return nil, io.EOF
-	}
-	n = min(n, len(d.rest))
-	list := d.rest[:n]
-	d.rest = d.rest[n:]
-	return list, nil
-}

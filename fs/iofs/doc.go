@@ -35,5 +35,5 @@
 //	  iofs_cache    the mount's blocks; innermost
 //
 // The methods of the file system below are called under one of the first two
-// at most.
+// at most. It may stand on other mounts, but on none that stands on this one.
 package iofs

@@ -173,13 +173,44 @@ func TestEveryChangeIsRefused(t *testing.T) {
 	if err := openFor("/dir/file", unix.O_RDONLY|unix.O_CREAT); err != nil {
 		t.Errorf("O_CREAT of what is there: %v", err)
 	}
-	if err := task.Mount("", "/", "", vfs.SuperFlags(unix.MS_REMOUNT), nil); err == nil {
-		wantErr(t, "mkdir after a remount", task.Mkdirat(at, "/new", 0o755), unix.EROFS)
+}
+
+func TestRemountStaysReadOnly(t *testing.T) {
+	task := mount(t, "", Config{FS: tree(), Options: "umask=022"})
+	if err := task.Mount("", "/", "", unix.MS_REMOUNT, nil); err != nil {
+		t.Errorf("remount: %v", err)
+	}
+	wantErr(t, "mkdir after it", task.Mkdirat(vfs.AtCWD, "/new", 0o755), unix.EROFS)
+	if err := task.Mount("", "/", "", unix.MS_REMOUNT|unix.MS_RDONLY, "umask=022"); err != nil {
+		t.Errorf("remount with the same options: %v", err)
+	}
+	for _, options := range []string{"umask=0", "nonsense"} {
+		if err := task.Mount("", "/", "", unix.MS_REMOUNT|unix.MS_RDONLY, options); !errors.Is(err, unix.EINVAL) {
+			t.Errorf("remount with %s: %v", options, err)
+		}
+	}
+}
+
+func TestSeekAndSync(t *testing.T) {
+	task := mount(t, "", tree())
+	for _, path := range []string{"/dir/file", "/dir"} {
+		f := open(t, task, path)
+		if pos, err := f.Seek(task, 3, 0); pos != 3 || err != nil {
+			t.Errorf("%s: seek: %d, %v", path, pos, err)
+		}
+		if err := f.Fsync(task, 0, 1<<62, false); err != nil {
+			t.Errorf("%s: fsync: %v", path, err)
+		}
+		f.Put(task)
 	}
 	f := open(t, task, "/dir/file")
 	defer f.Put(task)
-	if err := f.Fsync(task, 0, 1<<62, false); err != nil {
-		t.Errorf("fsync: %v", err)
+	if pos, err := f.Seek(task, -2, 2); pos != 6 || err != nil {
+		t.Errorf("seek from the end: %d, %v", pos, err)
+	}
+	buf := make([]byte, 10)
+	if n, err := f.Read(task, buf); string(buf[:n]) != "t\n" || err != nil {
+		t.Errorf("read there: %q, %v", buf[:n], err)
 	}
 }
 

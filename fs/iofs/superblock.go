@@ -24,7 +24,7 @@ type superblock struct {
 	live           bool      // fsys may change: see expired
 	closer         io.Closer // of the archive, if the mount opened it
 	blocks         blockCache
-	opens          atomic.Int64 // files of fsys that are open, for tests
+	opens          atomic.Int64 // files of fsys that are open; none is left after unmount
 }
 
 func superOf(sb *vfs.Superblock) *superblock { return sb.Impl().(*superblock) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -96,6 +97,90 @@ func TestReadBesideTruncateSeesNoZeros(t *testing.T) {
 		}
 	}
 	w.run(t, seed(t), reader, reader, writer, other, other)
+}
+
+// inodeAt is the inode of an open file, for a test of what is below the system
+// calls; it lives as long as the file is open.
+func (w *memWorld) inodeAt(t *testing.T, fd int) *inode {
+	t.Helper()
+	f, err := w.t.File(fd)
+	must(t, err)
+	defer f.Put(w.t)
+	return inodeOf(f.Inode())
+}
+
+// TestPinHasTheFilesOwnFrame has the only page of a file move to and fro
+// between the file and another owner of its frame, as fast as can be.
+func TestPinHasTheFilesOwnFrame(t *testing.T) {
+	w := newMemWorld(t, "")
+	fd, err := w.open("f", unix.O_RDWR|unix.O_CREAT, 0o600)
+	must(t, err)
+	defer w.close(fd)
+	in, arena := w.inodeAt(t, fd), &w.sb.arena
+	own := func(letter byte) frame {
+		f, _, err := arena.alloc(in.ID())
+		must(t, err)
+		arena.page(f)[0] = letter
+		return f
+	}
+	// More threads than processors: the system interrupts some of them between
+	// finding the frame and taking the reference.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
+	writer := func(*memWorld, *rand.Rand) {
+		for range 1000 {
+			in.pages.set(0, uint32(own('A')))
+			in.pages.clear(0, 1, func(v uint32) { arena.unpin(frame(v), in.ID()) })
+			arena.unpin(own('Z'), in.ID())
+		}
+	}
+	reader := func(*memWorld, *rand.Rand) {
+		for range 1000 {
+			v, f := in.pin(arena, 0)
+			if !hasFrame(v) {
+				continue
+			}
+			letter := arena.page(f)[0]
+			arena.unpin(f, in.ID())
+			if letter != 'A' {
+				t.Errorf("a page of another owner, %q", letter)
+				return
+			}
+		}
+	}
+	w.run(t, seed(t), writer, reader, reader, reader, reader, reader, reader)
+}
+
+// TestCutPageReadsWhole cuts the only page of a file and fills it again, as
+// fast as can be: who reads it sees no zeros.
+func TestCutPageReadsWhole(t *testing.T) {
+	w := newMemWorld(t, "")
+	fd, err := w.open("f", unix.O_RDWR|unix.O_CREAT, 0o600)
+	must(t, err)
+	defer w.close(fd)
+	in := w.inodeAt(t, fd)
+	full := bytes.Repeat([]byte{'A'}, pageSize)
+	w.run(t, seed(t), func(*memWorld, *rand.Rand) {
+		var iter vfs.Iter
+		for range 1000 {
+			in.Lock()
+			iter.ResetOne(full[in.Size():])
+			if _, err := in.write(&iter, in.Size()); err != nil {
+				t.Error(err)
+			}
+			in.truncate(100)
+			in.Unlock()
+		}
+	}, func(*memWorld, *rand.Rand) {
+		var buf [pageSize]byte
+		for range 1000 {
+			var iter vfs.Iter
+			iter.ResetOne(buf[:])
+			if n := in.read(&iter, 0); !bytes.Equal(buf[:n], full[:n]) {
+				t.Errorf("zeros in a read of %d bytes", n)
+				return
+			}
+		}
+	})
 }
 
 // TestHolesComeAndGoBesideReaders makes holes in, removes and inserts parts of

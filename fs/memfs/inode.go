@@ -98,9 +98,9 @@ func (inodeMethods) Setattr(ctx context.Context, d *vfs.Dentry, a *vfs.Attr) err
 		return err
 	}
 	if a.Valid&vfs.AttrSize != 0 && in.IsRegular() {
-		// A new size is stamped also where truncate(2) does not ask for it;
-		// the old one only where ftruncate and O_TRUNC do.
-		if a.Size != in.Size() {
+		// As on tmpfs, what the call does not ask to be stamped is stamped
+		// nevertheless if the size is new or there is something to cut off.
+		if a.Size != in.Size() || in.Blocks() > 0 {
 			a.Valid |= vfs.AttrMtime | vfs.AttrCtime
 		}
 		in.truncate(a.Size)

@@ -36,6 +36,13 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	flag.Parse()
+	if os.Geteuid() == 0 && *at == "" {
+		if err := enterNamespace(); err != nil {
+			fmt.Fprintln(os.Stderr, "a mount namespace for the tests:", err)
+			os.Exit(1)
+		}
+	}
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "govfs-clients-bin-")
 		if err != nil {

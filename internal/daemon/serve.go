@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"time"
 
@@ -95,6 +96,9 @@ func serve(c Config, parent *Parent) error {
 func (d *daemon) start() error {
 	c := &d.cfg
 	ns, err := c.newNamespace()
+	if isOptionError(err) {
+		return &Error{Op: c.op(), Err: err, Do: "see govfs mount --help", Usage: true}
+	}
 	if err != nil {
 		return c.fail(err, adviceFor(err))
 	}
@@ -131,6 +135,12 @@ func (c *Config) newNamespace() (*vfs.Namespace, error) {
 	return vfs.NewNamespace(t, c.Type, c.Source, c.Options.Flags, c.Options.Driver)
 }
 
+// isOptionError reports whether a driver refuses an option that it was given:
+// drivers then say which, and fail with EINVAL.
+func isOptionError(err error) bool {
+	return errors.Is(err, unix.EINVAL) && strings.Contains(err.Error(), `option "`)
+}
+
 // adviceFor is what to do about an error of mounting.
 func adviceFor(err error) string {
 	switch {
@@ -139,7 +149,7 @@ func adviceFor(err error) string {
 	case errors.Is(err, unix.ENOENT):
 		return "check the name"
 	case errors.Is(err, unix.EINVAL):
-		return "check the options and the source"
+		return "check the source"
 	}
 	return ""
 }

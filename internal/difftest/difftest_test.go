@@ -2,6 +2,7 @@ package difftest
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -37,6 +38,20 @@ var (
 	host   = Contender{Name: "host", New: func(c Config) (Executor, error) { return NewHost(c) }}
 	memory = Contender{Name: "memory", New: func(c Config) (Executor, error) { return NewMemory(c) }}
 )
+
+var mounted = Contender{Name: "mounted", New: func(c Config) (Executor, error) { return NewMounted(c) }, Exceptions: MountExceptions}
+
+func TestMain(m *testing.M) {
+	if served, err := ServeRemote(); served {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	flag.Parse()
+	os.Exit(m.Run())
+}
 
 func only(t *testing.T) []int {
 	if *onlyFlag == "" {
@@ -87,6 +102,14 @@ func check(t *testing.T, f *Failure, err error) {
 func TestAgreeInProcess(t *testing.T) {
 	needRoot(t)
 	agree(t, *opsFlag, []Contender{memory})
+}
+
+func TestAgreeThroughMount(t *testing.T) {
+	needRoot(t)
+	if _, err := os.Stat("/dev/fuse"); err != nil {
+		t.Fatal(err)
+	}
+	agree(t, *opsFlag/10, []Contender{mounted})
 }
 
 // Two runs on the judge itself agree: what the comparison looks at does not

@@ -238,10 +238,15 @@ func (g *generator) acl() []byte {
 	return b
 }
 
-// fileCaps is the value of security.capability, version 2 or 3.
+// fileCaps is the value of security.capability, revision 2 or 3, or another.
 func (g *generator) fileCaps() []byte {
-	b := binary.LittleEndian.AppendUint32(nil, pick[uint32](g, 0x02000000, 0x02000001, 0x02000000, 0x01000000, 0x05000000))
-	for range 4 {
+	revision := pick[uint32](g, 0x02000000, 0x02000001, 0x02000000, 0x03000000, 0x03000001, 0x01000000, 0x05000000)
+	words := 4
+	if revision>>24 == 3 {
+		words = 5
+	}
+	b := binary.LittleEndian.AppendUint32(nil, revision)
+	for range words {
 		b = binary.LittleEndian.AppendUint32(b, uint32(g.IntN(3)))
 	}
 	return b

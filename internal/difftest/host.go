@@ -1,7 +1,6 @@
 package difftest
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -9,24 +8,44 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// NewHost is a machine on a fresh tmpfs of the host's kernel. It needs root.
+// NewHost is a machine on a fresh tmpfs of the host's kernel. It needs root. The
+// mount is seen by the machine's threads alone, in a mount namespace of their
+// own, and ends with them.
 func NewHost(c Config) (*Machine, error) {
-	dir, err := os.MkdirTemp("", "difftest-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.Remove(dir)
-	if err := unix.Mount("difftest", dir, "tmpfs", uintptr(c.MountFlags), c.Options); err != nil {
-		return nil, fmt.Errorf("mount tmpfs on %s: %w", dir, err)
-	}
-	m, err := NewHostAt(dir)
-	// The threads stand in the tree: it lasts as long as they do.
-	return m, errors.Join(err, unix.Unmount(dir, unix.MNT_DETACH))
+	dir := os.TempDir() // hidden there, not used
+	ns := -1
+	defer func() {
+		if ns >= 0 {
+			unix.Close(ns)
+		}
+	}()
+	return newHost(dir, func(first bool) (err error) {
+		if !first {
+			return wrap("enter the mount namespace", unix.Setns(ns, unix.CLONE_NEWNS))
+		}
+		if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+			return wrap("new mount namespace", err)
+		}
+		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+			return wrap("make mounts private", err)
+		}
+		if err := unix.Mount("difftest", dir, "tmpfs", uintptr(c.MountFlags), c.Options); err != nil {
+			return wrap("mount tmpfs", err)
+		}
+		ns, err = unix.Open("/proc/thread-self/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		return wrap("open the mount namespace", err)
+	})
 }
 
 // NewHostAt is a machine on a directory of the host, which becomes the root of
 // its users. It needs root. The directory's mount is in use until Close.
 func NewHostAt(dir string) (*Machine, error) {
+	return newHost(dir, func(bool) error { return nil })
+}
+
+// newHost is a machine on dir. Each of its threads, which shares nothing of its
+// place in the name space with others by then, calls prepare.
+func newHost(dir string, prepare func(first bool) error) (*Machine, error) {
 	var all []Caller
 	end := func() error {
 		for _, c := range all {
@@ -34,15 +53,15 @@ func NewHostAt(dir string) (*Machine, error) {
 		}
 		return nil
 	}
-	for _, u := range append(Users[:len(Users):len(Users)], User{Name: "watch"}) {
-		th, err := newThread(dir, u)
+	for _, u := range append([]User{{Name: "watch"}}, Users...) {
+		th, err := newThread(dir, u, func() error { return prepare(len(all) == 0) })
 		if err != nil {
 			end()
 			return nil, err
 		}
 		all = append(all, th)
 	}
-	return newMachine(all[:len(Users)], all[len(Users)], end), nil
+	return newMachine(all[1:], all[0], end), nil
 }
 
 // thread is an operating system thread that is one user: identity, root,
@@ -53,13 +72,13 @@ type thread struct {
 	done  chan struct{}
 }
 
-func newThread(root string, u User) (*thread, error) {
+func newThread(root string, u User, prepare func() error) (*thread, error) {
 	th := &thread{calls: make(chan func(System)), done: make(chan struct{})}
 	ready := make(chan error)
 	go func() {
 		defer close(th.done)
 		runtime.LockOSThread() // never unlocked: the thread is of no other use
-		err := becomeUser(root, u)
+		err := becomeUser(root, u, prepare)
 		ready <- err
 		if err != nil {
 			return
@@ -86,19 +105,22 @@ func (th *thread) stop() {
 }
 
 // becomeUser changes the calling thread, and no other: hence the raw calls.
-func becomeUser(root string, u User) error {
+func becomeUser(root string, u User, prepare func() error) error {
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
-		return fmt.Errorf("unshare: %w", err)
+		return wrap("unshare", err)
+	}
+	if err := prepare(); err != nil {
+		return err
 	}
 	if err := unix.Chroot(root); err != nil {
-		return fmt.Errorf("chroot: %w", err)
+		return wrap("chroot", err)
 	}
 	if err := unix.Chdir("/"); err != nil {
-		return fmt.Errorf("chdir: %w", err)
+		return wrap("chdir", err)
 	}
 	unix.Umask(0o022)
 	if u.UID == 0 {
 		return nil
 	}
-	return setIdentity(u)
+	return wrap("change identity", setIdentity(u))
 }

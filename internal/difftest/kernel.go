@@ -16,8 +16,17 @@ func (kernel) Openat(dir int, path string, flags int, mode uint32) (int, error) 
 	return unix.Openat(dir, path, flags, mode)
 }
 
-func (kernel) Openat2(dir int, path string, flags int, mode uint32, resolve uint64) (int, error) {
-	return unix.Openat2(dir, path, &unix.OpenHow{Flags: uint64(flags), Mode: uint64(mode), Resolve: resolve})
+// Openat2 tries again where the kernel could not say, since somebody renamed or
+// mounted something anywhere on the machine during a walk with "..".
+func (kernel) Openat2(dir int, path string, flags int, mode uint32, resolve uint64) (fd int, err error) {
+	const tries = 100
+	how := unix.OpenHow{Flags: uint64(flags), Mode: uint64(mode), Resolve: resolve}
+	for range tries {
+		if fd, err = unix.Openat2(dir, path, &how); err != unix.EAGAIN {
+			break
+		}
+	}
+	return fd, err
 }
 
 func (kernel) Close(fd int) error      { return unix.Close(fd) }
