@@ -119,15 +119,15 @@ type Lock struct {
 	Manager *ManagerOps
 	Private any
 
-	ctx     *Context // that it is recorded in or was last requested of
-	key     uint64   // by Manager's OwnerKey, copied to every record of a request
-	group   *ownerLocks
-	links   [2]link
-	prev    *Lock // in a flock list
-	next    *Lock
-	waiters waiterList  // who waits for this record to shrink or go
-	wait    *waiter     // this request's place in such a list, once it waited
-	lease   *leaseState // of a recorded lease
+	ctx   *Context // that it is recorded in or was last requested of
+	key   uint64   // by Manager's OwnerKey, copied to every record of a request
+	noKey bool     // OwnerKey failed
+	group *ownerLocks
+	prev  *Lock // in a flock list
+	next  *Lock
+	queue *waitQueue  // who waits for this record to shrink or go, if anybody
+	wait  *waiter     // this request's place in such a queue, once it waited
+	lease *leaseState // of a lease, from when it was recorded
 }
 
 // Context is the lock context that l is recorded in, or of which it was last
@@ -181,13 +181,13 @@ func (l *Lock) valid(kinds ...Kind) bool {
 }
 
 // record makes the record of a request, or a second one of a record that is
-// split. The caller holds flc_lock.
-func (l *Lock) record() *Lock {
-	n := &Lock{
-		Owner: l.Owner, File: l.File, PID: l.PID, Start: l.Start, End: l.End,
-		Kind: l.Kind, Type: l.Type, Flags: l.Flags & FlagMand,
-		Ops: l.Ops, Manager: l.Manager, Private: l.Private, ctx: l.ctx, key: l.key,
-	}
+// split, in n. The caller holds flc_lock.
+func (l *Lock) record(n *Lock) *Lock {
+	n.Owner, n.File, n.PID = l.Owner, l.File, l.PID
+	n.Start, n.End = l.Start, l.End
+	n.Kind, n.Type, n.Flags = l.Kind, l.Type, l.Flags&FlagMand
+	n.Ops, n.Manager, n.Private = l.Ops, l.Manager, l.Private
+	n.ctx, n.key = l.ctx, l.key
 	if l.Ops != nil && l.Ops.copyLock != nil {
 		gateCopyLock(l.Ops.copyLock, n, l)
 	}

@@ -1,5 +1,7 @@
 package filelock
 
+import "syscall"
+
 // ownerKey is equal for all locks of one owner. Locks whose keys are equal
 // have the same owner if sameOwner says so.
 type ownerKey struct {
@@ -20,16 +22,21 @@ func (l *Lock) ownerKey() ownerKey {
 	}
 }
 
-// findKey asks the manager for the key of req's owner. The caller holds
-// flc_lock.
-func (c *Context) findKey(req *Lock) {
+// findKey asks the manager for the key of req's owner: ENOLCK if it does not
+// say. The caller holds flc_lock.
+func (c *Context) findKey(req *Lock) error {
 	req.ctx = c
 	if req.Manager == nil || req.Manager.ownerKey == nil {
-		return
+		return nil
 	}
 	waits.lock.Lock()
+	req.noKey = false
 	req.key = gateOwnerKey(req.Manager.ownerKey, req)
 	waits.lock.Unlock()
+	if req.noKey {
+		return syscall.ENOLCK
+	}
+	return nil
 }
 
 // sameOwner reports whether two locks have the same owner. The caller holds
@@ -44,18 +51,31 @@ func sameOwner(a, b *Lock) bool {
 	return a.Owner == b.Owner
 }
 
-// ownerLocks are the POSIX and OFD records of one owner on one file: at least
-// one, pairwise disjoint, and no two of the same type adjacent.
+// ownerLocks are the POSIX and OFD records of one owner on one file, pairwise
+// disjoint, and no two of the same type adjacent. There is at least one, but
+// in posixLocks.idle.
 type ownerLocks struct {
-	tree tree
+	tree rangeTree
+	key  ownerKey
 	seq  uint64      // ascending by the owner's first record
 	next *ownerLocks // of the same key
 }
 
+// local reports whether the owner is one without a manager, known by its value
+// alone.
+func (o *ownerLocks) local() bool { return o.key.manager == nil }
+
 // find returns the records of req's owner, nil if there are none.
 func (p *posixLocks) find(req *Lock) *ownerLocks {
+	// Who locks is likely to be who locked last.
+	if o := p.last; o != nil && req.Manager == nil && o.key.owner == req.Owner {
+		return o
+	}
 	for o := p.owners[req.ownerKey()]; o != nil; o = o.next {
-		if sameOwner(req, o.tree.root) {
+		if req.Manager == nil || sameOwner(req, o.tree.first()) {
+			if o.local() {
+				p.last = o
+			}
 			return o
 		}
 	}
@@ -69,19 +89,50 @@ func (p *posixLocks) add(req *Lock) *ownerLocks {
 	}
 	key := req.ownerKey()
 	p.seq++
-	o := &ownerLocks{tree: tree{which: byOwner}, seq: p.seq, next: p.owners[key]}
+	o := &ownerLocks{tree: rangeTree{disjoint: true, plain: true}, key: key, seq: p.seq, next: p.owners[key]}
 	p.owners[key] = o
+	if o.local() {
+		p.last = o
+	}
 	return o
 }
 
-// drop forgets o, the owner with the given key, whose last record is gone.
-func (p *posixLocks) drop(o *ownerLocks, key ownerKey) {
-	head := p.owners[key]
+// vacate is for an owner whose last record is gone. A local one is kept until
+// the next follows it, since many lock and unlock all the time.
+func (p *posixLocks) vacate(o *ownerLocks) {
+	if !o.local() {
+		p.drop(o)
+		return
+	}
+	if p.idle != nil && p.idle != o {
+		p.drop(p.idle)
+	}
+	p.idle = o
+}
+
+// occupy is for an owner who is about to get a record.
+func (p *posixLocks) occupy(o *ownerLocks) {
+	if p.idle == o {
+		p.idle = nil
+		p.seq++
+		o.seq = p.seq
+	}
+}
+
+// drop forgets an owner without records.
+func (p *posixLocks) drop(o *ownerLocks) {
+	if p.last == o {
+		p.last = nil
+	}
+	if p.idle == o {
+		p.idle = nil
+	}
+	head := p.owners[o.key]
 	if head == o {
 		if o.next == nil {
-			delete(p.owners, key)
+			delete(p.owners, o.key)
 		} else {
-			p.owners[key] = o.next
+			p.owners[o.key] = o.next
 		}
 		return
 	}

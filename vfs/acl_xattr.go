@@ -145,10 +145,10 @@ func setACLXattr(ctx context.Context, d *Dentry, typ ACLType, value []byte) erro
 			if mode = mode&^0o777 | perm; equal {
 				acl = nil
 			}
-			if !cred.inGroupOrCapable(in.GID()) {
-				mode &^= setGID
-			}
 		}
+	}
+	if typ == ACLAccess && !cred.inGroupOrCapable(in.GID()) {
+		mode &^= setGID
 	}
 	return storeACL(ctx, d, typ, acl, mode)
 }

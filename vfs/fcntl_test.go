@@ -430,3 +430,63 @@ func TestSyncCalls(t *testing.T) {
 	wantErr(t, "sync_file_range of a negative length", task.SyncFileRange(fd, 0, -5, 2), unix.EINVAL)
 	wantErr(t, "sync_file_range of a range too far", task.SyncFileRange(fd, vfs.MaxFileSize, 1, 2), unix.EINVAL)
 }
+
+func TestFcntlByNumber(t *testing.T) {
+	task := newRoot(t, "")
+	fd := open(t, task, "/f", unix.O_CREAT|unix.O_RDONLY)
+	r, _ := newPipe(t, task, 0)
+	for _, c := range []struct {
+		name         string
+		fd, cmd, arg int
+		want         int
+		err          error
+	}{
+		{"F_DUPFD", fd, unix.F_DUPFD, 20, 20, nil},
+		{"F_DUPFD_CLOEXEC", fd, unix.F_DUPFD_CLOEXEC, 20, 21, nil},
+		{"F_GETFD", 21, unix.F_GETFD, 0, unix.FD_CLOEXEC, nil},
+		{"F_SETFD", 21, unix.F_SETFD, 0, 0, nil},
+		{"F_GETFD", 21, unix.F_GETFD, 0, 0, nil},
+		{"F_SETFL", fd, unix.F_SETFL, unix.O_NONBLOCK, 0, nil},
+		{"F_GETFL", 20, unix.F_GETFL, 0, unix.O_NONBLOCK, nil},
+		{"F_SETSIG", fd, unix.F_SETSIG, 12, 0, nil},
+		{"F_GETSIG", 20, unix.F_GETSIG, 0, 12, nil},
+		{"F_GETOWN", fd, unix.F_GETOWN, 0, 0, nil},
+		{"F_GETLEASE", fd, unix.F_GETLEASE, 0, unix.F_UNLCK, nil},
+		{"F_SETLEASE", fd, unix.F_SETLEASE, unix.F_RDLCK, 0, nil},
+		{"F_GETLEASE", 20, unix.F_GETLEASE, 0, unix.F_RDLCK, nil},
+		{"F_SETPIPE_SZ", r, unix.F_SETPIPE_SZ, 4096, 4096, nil},
+		{"F_GETPIPE_SZ", r, unix.F_GETPIPE_SZ, 0, 4096, nil},
+		{"F_ADD_SEALS", fd, unix.F_ADD_SEALS, 1, -1, unix.EINVAL},
+		{"F_DUPFD without room", fd, unix.F_DUPFD, 1 << 30, -1, unix.EINVAL},
+	} {
+		if got, err := task.Fcntl(c.fd, c.cmd, c.arg); got != c.want || err != c.err {
+			t.Errorf("%s: %d, %v, want %d, %v", c.name, got, err, c.want, c.err)
+		}
+	}
+}
+
+func TestHistoricPreallocation(t *testing.T) {
+	task := newRoot(t, "")
+	create(t, task, "/f", "0123456789")
+	fd := open(t, task, "/f", unix.O_RDWR)
+	arg := func(whence byte, start, length byte) *vfs.IoctlArg {
+		in := make([]byte, 48)
+		in[2], in[8+1], in[16+1] = whence, start, length // units of 256 bytes
+		return &vfs.IoctlArg{In: in}
+	}
+	const resvsp, unresvsp = 0x40305828, 0x4030582b
+	_, err := task.Ioctl(fd, resvsp, arg(0, 16, 32))
+	must(t, "FS_IOC_RESVSP", err)
+	if st := stat(t, task, "/f"); st.Size != 10 || st.Blocks != 24 {
+		t.Errorf("size %d, %d blocks", st.Size, st.Blocks)
+	}
+	_, err = task.Ioctl(fd, unresvsp, arg(0, 0, 16))
+	must(t, "FS_IOC_UNRESVSP", err)
+	if got := content(t, task, "/f"); got != string(make([]byte, 10)) {
+		t.Errorf("content %q", got)
+	}
+	_, err = task.Ioctl(fd, resvsp, arg(9, 0, 1))
+	wantErr(t, "an unknown whence", err, unix.EINVAL)
+	_, err = task.Ioctl(fd, resvsp, &vfs.IoctlArg{In: make([]byte, 8)})
+	wantErr(t, "too little memory", err, unix.EFAULT)
+}

@@ -422,3 +422,124 @@ func TestObserversHearOfDataAndAttributes(t *testing.T) {
 		}
 	}
 }
+
+// syncing is a driver whose WriteIter makes data durable when it is asked to.
+type syncing struct{ noted }
+
+func (s syncing) WriteIter(ctx context.Context, iocb *Kiocb, iter *Iter) (int, error) {
+	f := iocb.File.(*File)
+	f.inode.Lock()
+	n, err := GenericWriteChecks(ctx, iocb, iter)
+	if err == nil {
+		buf := make([]byte, n)
+		iter.CopyIn(buf)
+		_, iocb.Pos, err = histOf(f).writeAt(buf, iocb.Pos)
+	}
+	f.inode.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	return GenericWriteSync(ctx, iocb, n)
+}
+
+// onlyIter leaves the plain methods out.
+type onlyIter struct{ s syncing }
+
+func (o onlyIter) WriteIter(ctx context.Context, iocb *Kiocb, iter *Iter) (int, error) {
+	return o.s.WriteIter(ctx, iocb, iter)
+}
+
+func (o onlyIter) Fsync(ctx context.Context, f *File, start, end int64, datasync bool) error {
+	if start != 0 || end != 2 {
+		o.s.note(f, "another range")
+	}
+	return o.s.Fsync(ctx, f, start, end, datasync)
+}
+
+func TestSynchronousWrites(t *testing.T) {
+	task, f, _ := histTask(t, onlyIter{}, "")
+	for _, c := range []struct {
+		what       string
+		flags, rwf int
+		inode      InodeFlags
+		want       []string
+	}{
+		{"plain", 0, 0, 0, nil},
+		{"O_DSYNC", unix.O_DSYNC, 0, 0, []string{"fdatasync"}},
+		{"O_SYNC", unix.O_SYNC, 0, 0, []string{"fsync"}},
+		{"RWF_DSYNC", 0, unix.RWF_DSYNC, 0, []string{"fdatasync"}},
+		{"RWF_SYNC", 0, unix.RWF_SYNC, 0, []string{"fsync"}},
+		{"a synchronous file", 0, 0, FlagSync, []string{"fdatasync"}},
+	} {
+		f.SetFlags(c.inode)
+		fd := histOpen(t, task, "/f", unix.O_WRONLY|c.flags)
+		if n, err := task.Pwritev(fd, [][]byte{[]byte("abc")}, 0, c.rwf); n != 3 || err != nil {
+			t.Errorf("%s: %d, %v", c.what, n, err)
+		}
+		if got := takeCalls(f); !slices.Equal(got, c.want) {
+			t.Errorf("%s: calls %q, want %q", c.what, got, c.want)
+		}
+		task.Close(fd)
+	}
+	f.SetFlags(FlagSwapfile)
+	fd := histOpen(t, task, "/f", unix.O_WRONLY)
+	if _, err := task.Write(fd, []byte("x")); err != unix.ETXTBSY {
+		t.Errorf("write of a swap file: %v", err)
+	}
+	if err := task.Ftruncate(fd, 0); err != unix.ETXTBSY {
+		t.Errorf("a shorter swap file: %v", err)
+	}
+	f.SetFlags(0)
+	f.Superblock().MaxBytes = 5
+	if n, err := task.Pwrite(fd, []byte("xyz"), 4); n != 1 || err != nil {
+		t.Errorf("write across the largest size: %d, %v", n, err)
+	}
+	if _, err := task.Pwrite(fd, []byte("xyz"), 5); err != unix.EFBIG {
+		t.Errorf("write at the largest size: %v", err)
+	}
+	if err := task.Ftruncate(fd, 6); err != unix.EFBIG {
+		t.Errorf("a size beyond the largest: %v", err)
+	}
+}
+
+func TestChangesThroughPathsAndFiles(t *testing.T) {
+	task, f, _ := histTask(t, noted{}, "0123456789")
+	file, err := task.OpenFile(AtCWD, "/f", OpenHow{Flags: unix.O_RDWR})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Put(task)
+	if err := file.Path().Setattr(task, &Attr{Valid: AttrMode | AttrUID | AttrCtime, Mode: 0o640, UID: 5}); err != nil {
+		t.Fatal(err)
+	}
+	if f.Mode() != unix.S_IFREG|0o640 || f.UID() != 5 {
+		t.Errorf("mode %o, uid %d", f.Mode(), f.UID())
+	}
+	if err := file.Setattr(task, &Attr{Valid: AttrSize | AttrMtime | AttrCtime, Size: 3}); err != nil || f.Size() != 3 {
+		t.Errorf("size %d, %v", f.Size(), err)
+	}
+	if err := file.Path().Setattr(task, &Attr{Valid: AttrMode | AttrKillSUID}); err != unix.EINVAL {
+		t.Errorf("two ways to say the mode: %v", err)
+	}
+	var st Stat
+	if err := file.Getattr(task, &st); err != nil || st.Size != 3 || st.MountID == 0 {
+		t.Errorf("stat %+v, %v", st, err)
+	}
+	fd, err := task.InstallFD(file.Get(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st = Stat{}
+	if err := task.Fstatat(AtFD(fd), "", &st, unix.AT_EMPTY_PATH); err != nil || st.Size != 3 {
+		t.Errorf("stat of the descriptor %+v, %v", st, err)
+	}
+	if err := task.Fstatat(AtPath(file.Path()), "", &st, unix.AT_EMPTY_PATH); err != nil || st.UID != 5 {
+		t.Errorf("stat of the path %+v, %v", st, err)
+	}
+	if err := task.Fstatat(AtFD(fd), "x", &st, 0); err != unix.ENOTDIR {
+		t.Errorf("stat below a file: %v", err)
+	}
+	if err := task.Fstatat(AtCWD, "/f", &st, 1<<20); err != unix.EINVAL {
+		t.Errorf("stat with unknown flags: %v", err)
+	}
+}

@@ -500,3 +500,28 @@ func TestThePipeSuperblockGoesWithTheLastPipe(t *testing.T) {
 	}
 	newPipe(t, task, 0)
 }
+
+func TestPipe2WithoutDescriptorsLeavesNothing(t *testing.T) {
+	task := newRoot(t, "")
+	before := vfs.Superblocks()
+	for limit := range 2 {
+		task.Limits.Files = limit
+		_, _, err := task.Pipe2(0)
+		wantErr(t, "pipe2", err, unix.EMFILE)
+	}
+	_, _, err := task.Pipe2(unix.O_APPEND)
+	wantErr(t, "pipe2 with unknown flags", err, unix.EINVAL)
+	if n := vfs.Superblocks(); n != before {
+		t.Errorf("%d superblocks, want %d", n, before)
+	}
+	task.Limits.Files = 2
+	r, w := newPipe(t, task, unix.O_CLOEXEC)
+	if flags, _ := task.GetFD(w); r != 0 || w != 1 || flags != unix.FD_CLOEXEC {
+		t.Errorf("descriptors %d and %d, flags %d", r, w, flags)
+	}
+	var fs vfs.StatFS
+	must(t, "fstatfs", task.Fstatfs(r, &fs))
+	if fs.Type != 0x50495045 || fs.Namelen != 255 {
+		t.Errorf("statfs %+v", fs)
+	}
+}

@@ -451,18 +451,15 @@ func FuzzZip(f *testing.F) {
 		budget := 200
 		var walk func(dir string)
 		walk = func(dir string) {
-			for _, n := range list(t, task, dir) {
+			for _, e := range entriesOf(t, task, dir) {
 				if budget--; budget < 0 {
 					return
 				}
-				name := strings.TrimRight(n, "/@")
-				if name == "" {
-					name = n[:len(n)-1]
-				}
+				name := e.name
 				st := lstat(t, task, dir+name)
 				switch typ := st.Mode & unix.S_IFMT; {
-				case strings.HasSuffix(n, "/") != (typ == unix.S_IFDIR):
-					t.Fatalf("%q is listed as %q, mode %o", dir+name, n, st.Mode)
+				case vfs.DirentType(st.Mode) != e.typ || st.Ino != e.ino:
+					t.Fatalf("%q is listed with type %d, number %d; it has mode %o, number %d", dir+name, e.typ, e.ino, st.Mode, st.Ino)
 				case typ == unix.S_IFDIR:
 					walk(dir + name + "/")
 				case typ == unix.S_IFREG:

@@ -69,30 +69,38 @@ func mustRead(t testing.TB, task *vfs.Task, path string) []byte {
 	return data
 }
 
-// list is the names in a directory with their types, in the order they come
-// in, without the dots.
-func list(t testing.TB, task *vfs.Task, path string) []string {
+// entriesOf reads a directory, without the dots.
+func entriesOf(t testing.TB, task *vfs.Task, path string) (entries []dirEntry) {
 	t.Helper()
 	f, err := task.OpenFile(vfs.AtCWD, path, vfs.OpenHow{Flags: unix.O_RDONLY | unix.O_DIRECTORY})
 	if err != nil {
 		t.Fatalf("open %s: %v", path, err)
 	}
 	defer f.Put(task)
-	var names []string
 	err = f.Iterate(task, &vfs.DirContext{Emit: func(name string, ino uint64, typ uint8, pos int64) bool {
-		switch {
-		case name == "." || name == "..":
-			return true
-		case typ == unix.DT_DIR:
-			name += "/"
-		case typ == unix.DT_LNK:
-			name += "@"
+		if name != "." && name != ".." {
+			entries = append(entries, dirEntry{name, ino, typ})
 		}
-		names = append(names, name)
 		return true
 	}})
 	if err != nil {
 		t.Fatalf("read directory %s: %v", path, err)
+	}
+	return entries
+}
+
+// list is the names in a directory, in the order they come in: those of
+// directories with a slash, those of links with an at sign.
+func list(t testing.TB, task *vfs.Task, path string) (names []string) {
+	t.Helper()
+	for _, e := range entriesOf(t, task, path) {
+		switch e.typ {
+		case unix.DT_DIR:
+			e.name += "/"
+		case unix.DT_LNK:
+			e.name += "@"
+		}
+		names = append(names, e.name)
 	}
 	return names
 }

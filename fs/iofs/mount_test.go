@@ -118,18 +118,9 @@ func TestTree(t *testing.T) {
 func TestInodeNumbersAgree(t *testing.T) {
 	task := mount(t, "", tree())
 	for _, dir := range []string{"/", "/dir"} {
-		f := open(t, task, dir)
-		inos := map[string]uint64{}
-		if err := f.Iterate(task, &vfs.DirContext{Emit: func(name string, ino uint64, _ uint8, _ int64) bool {
-			inos[name] = ino
-			return true
-		}}); err != nil {
-			t.Fatal(err)
-		}
-		f.Put(task)
-		for name, ino := range inos {
-			if st := lstat(t, task, dir+"/"+name); st.Ino != ino {
-				t.Errorf("%s/%s: %d in the directory, %d by stat", dir, name, ino, st.Ino)
+		for _, e := range entriesOf(t, task, dir) {
+			if st := lstat(t, task, dir+"/"+e.name); st.Ino != e.ino {
+				t.Errorf("%s/%s: %d in the directory, %d by stat", dir, e.name, e.ino, st.Ino)
 			}
 		}
 	}

@@ -12,7 +12,7 @@ func TestAttributePrograms(t *testing.T) {
 		s.prints(`# file: f
 trusted.deep="for root"
 user.a="one"
-user.b=0x00ff00
+user.b=0sAP8A
 user.empty=""
 `, `
 			echo data > f

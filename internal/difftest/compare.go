@@ -72,10 +72,12 @@ type Pace struct {
 	Patience time.Duration
 }
 
-// RunPace is for long runs, FinePace for finding the operation to blame.
+// RunPace is for long runs, QuickPace for many tries, FinePace for finding the
+// operation to blame.
 var (
-	RunPace  = Pace{Stride: 32, Deep: 8, Patience: 2 * time.Minute}
-	FinePace = Pace{Stride: 1, Deep: 1, Patience: 10 * time.Second}
+	RunPace   = Pace{Stride: 32, Deep: 8, Patience: 2 * time.Minute}
+	QuickPace = Pace{Stride: 256, Deep: 1, Patience: 10 * time.Second}
+	FinePace  = Pace{Stride: 1, Deep: 1, Patience: 10 * time.Second}
 )
 
 // Compare runs the operations on the judge and on the others, side by side,

@@ -5,7 +5,8 @@ import "time"
 // Minimize removes operations from a list that ends in a disagreement, as long
 // as some disagreement is left (delta debugging). keep are the numbers of the
 // operations to start from; fails runs a choice of them. It returns the
-// smallest choice that it finds in the given time, with its disagreement.
+// smallest choice that it finds in the given time, with its disagreement: nil
+// if there was none when all were run again.
 func Minimize(keep []int, budget time.Duration, fails func(keep []int) *Mismatch) ([]int, *Mismatch) {
 	end := time.Now().Add(budget)
 	last := fails(keep)
@@ -13,7 +14,7 @@ func Minimize(keep []int, budget time.Duration, fails func(keep []int) *Mismatch
 		return keep, nil
 	}
 	keep = keep[:last.Index+1]
-	for size := (len(keep) + 1) / 2; size > 0; {
+	for size := (len(keep) + 1) / 2; ; size = (size + 1) / 2 {
 		removed := false
 		for at := 0; at < len(keep); {
 			if time.Now().After(end) {
@@ -22,20 +23,14 @@ func Minimize(keep []int, budget time.Duration, fails func(keep []int) *Mismatch
 			less := append(append([]int(nil), keep[:at]...), keep[min(at+size, len(keep)):]...)
 			if m := fails(less); m != nil {
 				keep, last, removed = less[:m.Index+1], m, true
-				continue
+			} else {
+				at += size
 			}
-			at += size
 		}
-		if size > 1 {
-			size = (size + 1) / 2
-			if size == 1 {
-				continue
-			}
-		} else if !removed {
-			break
+		if size == 1 && !removed {
+			return keep, last
 		}
 	}
-	return keep, last
 }
 
 // Choose picks operations by their numbers.

@@ -38,7 +38,7 @@ func Run(e Episode, judge Contender, others []Contender, budget time.Duration) (
 	f.Only = keep[:first.Index+1]
 	if budget > 0 {
 		only, small := Minimize(f.Only, budget, func(keep []int) *Mismatch {
-			m, err := Compare(e.Config, Choose(all, keep), judge, others, FinePace)
+			m, err := Compare(e.Config, Choose(all, keep), judge, others, QuickPace)
 			if err != nil {
 				return nil // the judge cannot say: not the same failure
 			}
@@ -46,6 +46,10 @@ func Run(e Episode, judge Contender, others []Contender, budget time.Duration) (
 		})
 		if small != nil {
 			f.Only, f.Mismatch = only, small
+		}
+		// Which of them it is that a look at the tree has found.
+		if m, _ := Compare(e.Config, Choose(all, f.Only), judge, others, FinePace); m != nil {
+			f.Only, f.Mismatch = f.Only[:m.Index+1], m
 		}
 	}
 	f.ops = Choose(all, f.Only)

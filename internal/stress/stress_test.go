@@ -87,6 +87,9 @@ func TestNamespaceUnderFire(t *testing.T) {
 	if n := lockdep.Reports(); n != reports {
 		t.Errorf("the lock checker made %d reports", n-reports)
 	}
+	if lockdep.Enabled && len(lockdep.Coverage()) < 20 {
+		t.Errorf("the lock checker saw calls of %d methods only", len(lockdep.Coverage()))
+	}
 }
 
 // A worker is one task and its luck.
