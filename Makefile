@@ -1,6 +1,6 @@
 # make test     what has to pass: format, vet, generated files, all tests in four ways
 # make build    bin/govfs
-# make install  govfs below PREFIX, and the helpers that let mount(8) and fstab use it
+# make install  govfs below PREFIX, and the helper that lets mount(8) and fstab use it
 # make bench    govfs beside its peers
 
 SHELL := /bin/bash
@@ -33,10 +33,9 @@ install: build
 	install -D -m 755 bin/govfs $(DESTDIR)$(PREFIX)/bin/govfs
 	mkdir -p $(DESTDIR)$(HELPERDIR)
 	ln -sf $(PREFIX)/bin/govfs $(DESTDIR)$(HELPERDIR)/mount.fuse.govfs
-	ln -sf $(PREFIX)/bin/govfs $(DESTDIR)$(HELPERDIR)/umount.fuse.govfs
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/govfs $(DESTDIR)$(HELPERDIR)/mount.fuse.govfs $(DESTDIR)$(HELPERDIR)/umount.fuse.govfs
+	rm -f $(DESTDIR)$(PREFIX)/bin/govfs $(DESTDIR)$(HELPERDIR)/mount.fuse.govfs
 
 # The order is that of the time they take: what is wrong shows early. The last
 # one is the one closest to what users do.

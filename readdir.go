@@ -67,9 +67,9 @@ func readEntries(t *vfs.Task, dir *vfs.File, n int) (list []rawEntry, err error)
 	return list, nil
 }
 
-// entries reads up to n entries for a method of File, and lets make take
-// those that it can use: it returns false for one that is gone.
-func (f *File) entries(n int, make func(*vfs.Task, *vfs.File, rawEntry) (bool, error)) error {
+// entries reads up to n entries for a method of File, and hands each to take,
+// which returns false for one that is gone.
+func (f *File) entries(n int, take func(*vfs.Task, *vfs.File, rawEntry) (bool, error)) error {
 	if f == nil {
 		return fs.ErrInvalid
 	}
@@ -78,7 +78,7 @@ func (f *File) entries(n int, make func(*vfs.Task, *vfs.File, rawEntry) (bool, e
 		for !found {
 			list, err := readEntries(t, dir, n)
 			for _, e := range list {
-				ok, err := make(t, dir, e)
+				ok, err := take(t, dir, e)
 				if err != nil {
 					return err
 				}

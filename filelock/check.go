@@ -9,6 +9,9 @@ func (c *Context) Check() error {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	n := 0
+	if o := c.posix.idle; o != nil && !o.tree.empty() {
+		return fmt.Errorf("filelock: an owner without records has some")
+	}
 	for _, o := range c.posix.inOrder() {
 		m, err := c.checkOwner(o)
 		if err != nil {
@@ -44,6 +47,9 @@ func (c *Context) Check() error {
 
 // checkOwner verifies the records of one owner and counts them.
 func (c *Context) checkOwner(o *ownerLocks) (n int, err error) {
+	if err := o.tree.check(); err != nil {
+		return 0, err
+	}
 	var last *Lock
 	o.tree.each(func(l *Lock) bool {
 		switch {
@@ -55,7 +61,7 @@ func (c *Context) checkOwner(o *ownerLocks) (n int, err error) {
 			err = fmt.Errorf("filelock: %v overlaps %v of the same owner", l.info(), last.info())
 		case last != nil && last.End+1 == l.Start && last.Type == l.Type:
 			err = fmt.Errorf("filelock: %v is not merged with %v", l.info(), last.info())
-		case !sameOwner(l, o.tree.root):
+		case !sameOwner(l, o.tree.first()) || l.ownerKey() != o.key:
 			err = fmt.Errorf("filelock: %v: owners differ in one tree", l.info())
 		}
 		last = l
@@ -71,23 +77,72 @@ func (c *Context) checkOwner(o *ownerLocks) (n int, err error) {
 // checkType verifies the tree of one type and counts it.
 func (c *Context) checkType(typ Type) (n int, err error) {
 	t := &c.posix.types[typ]
+	if err := t.check(); err != nil {
+		return 0, err
+	}
 	t.each(func(l *Lock) bool {
 		n++
-		was := l.links[byType]
-		l.update()
-		now := l.links[byType]
 		other := c.posix.types[Write].overlapping(l.Start, l.End, l.group)
 		switch {
 		case l.Type != typ:
 			err = fmt.Errorf("filelock: %v: in the tree of the other type", l.info())
-		case was != now:
-			err = fmt.Errorf("filelock: %v: reach is %v, recorded as %v", l.info(), now, was)
 		case other != nil:
 			err = fmt.Errorf("filelock: %v and %v are both held", l.info(), other.info())
 		}
 		return err == nil
 	})
 	return n, err
+}
+
+// check verifies the order of a tree and what its nodes say.
+func (t *rangeTree) check() error {
+	depth := -1
+	var last *Lock
+	var walk func(n *node, level int, from *child) error
+	walk = func(n *node, level int, from *child) error {
+		if len(n.leaf) > 0 && len(n.kids) > 0 || n.size() > fan || n.size() == 0 && n != &t.root {
+			return fmt.Errorf("filelock: a node of %d records and %d nodes", len(n.leaf), len(n.kids))
+		}
+		if n.kids == nil {
+			if depth == -1 {
+				depth = level
+			}
+			if depth != level {
+				return fmt.Errorf("filelock: leaves at depth %d and %d", depth, level)
+			}
+		}
+		for i := range n.leaf {
+			e := &n.leaf[i]
+			l := e.lock
+			switch {
+			case e.start != l.Start || e.end != l.End:
+				return fmt.Errorf("filelock: %v: recorded as [%d,%d]", l.info(), e.start, e.end)
+			case last != nil && !last.before(l):
+				return fmt.Errorf("filelock: %v comes after %v", l.info(), last.info())
+			case from != nil && (l.Start < from.start || l.Start == from.start && l.group.seq < from.seq):
+				return fmt.Errorf("filelock: %v: in a subtree from %d on", l.info(), from.start)
+			}
+			last = l
+		}
+		for i := range n.kids {
+			c := &n.kids[i]
+			if from != nil && (c.start < from.start || c.start == from.start && c.seq < from.seq) {
+				return fmt.Errorf("filelock: a subtree from %d on in one from %d on", c.start, from.start)
+			}
+			if last != nil && (c.start < last.Start || c.start == last.Start && c.seq <= last.group.seq) {
+				return fmt.Errorf("filelock: a subtree from %d on after %v", c.start, last.info())
+			}
+			if err := walk(c.node, level+1, c); err != nil {
+				return err
+			}
+			// Of two owners who reach as far either may be named.
+			if r := c.node.reach(); !t.plain && (r.far != c.reach.far || r.rest != c.reach.rest || r.by != c.reach.by && r.far != r.rest) {
+				return fmt.Errorf("filelock: reach is %v, recorded as %v", r, c.reach)
+			}
+		}
+		return nil
+	}
+	return walk(&t.root, 0, nil)
 }
 
 func (c *Context) checkFlock() error {
@@ -112,27 +167,61 @@ func (c *Context) checkFlock() error {
 	return nil
 }
 
-// checkWaiters verifies that every waiter has a reason to wait, and that the
-// POSIX ones are in the graph.
+// checkWaiters verifies that every waiter has a reason to wait, and is where
+// deadlock detection looks for it.
 func (c *Context) checkWaiters() (err error) {
 	waits.lock.Lock()
 	defer waits.lock.Unlock()
+	if len(c.opened) > 0 {
+		return fmt.Errorf("filelock: requests are not answered")
+	}
 	c.each(func(l *Lock) {
-		for w := l.waiters.first; w != nil && err == nil; w = w.next {
-			req := w.lock
-			switch {
-			case w.blocker != l || req.wait != w || req.ctx != c:
-				err = fmt.Errorf("filelock: %v waits for %v by one list only", req.info(), l.info())
-			case l.Kind.leaseLike() != req.Kind.leaseLike() || (l.Kind == Flock) != (req.Kind == Flock):
-				err = fmt.Errorf("filelock: %v waits for %v of another family", req.info(), l.info())
-			case w.inGraph != (req.Kind == POSIX && l.Kind == POSIX):
-				err = fmt.Errorf("filelock: %v: wait known for deadlock detection: %v", req.info(), w.inGraph)
-			case l.Kind.leaseLike() && !req.breaks(l):
-				err = fmt.Errorf("filelock: %v waits for %v, which does not conflict", req.info(), l.info())
-			case !l.Kind.leaseLike() && (!req.Type.conflicts(l.Type) || req.Start > l.End || l.Start > req.End):
-				err = fmt.Errorf("filelock: %v waits for %v, which does not conflict", req.info(), l.info())
-			}
+		if err == nil && l.queue != nil {
+			err = c.checkQueue(l)
 		}
 	})
 	return err
+}
+
+func (c *Context) checkQueue(l *Lock) error {
+	q := l.queue
+	if q.holder != l || q.length == 0 {
+		return fmt.Errorf("filelock: %v: not the holder of its queue of %d", l.info(), q.length)
+	}
+	n, readers := 0, 0
+	for w := q.first; w != nil; w = w.next {
+		n++
+		req := w.lock
+		if req.Type == Read {
+			readers++
+		}
+		lease := l.Kind.leaseLike()
+		switch {
+		case w.queue != q || req.wait != w || req.ctx != c:
+			return fmt.Errorf("filelock: %v waits for %v by one list only", req.info(), l.info())
+		case w.next != nil && w.next.ticket <= w.ticket:
+			return fmt.Errorf("filelock: %v waits out of turn", req.info())
+		case lease != req.Kind.leaseLike() || (l.Kind == Flock) != (req.Kind == Flock):
+			return fmt.Errorf("filelock: %v waits for %v of another family", req.info(), l.info())
+		case lease && !req.breaks(l):
+			return fmt.Errorf("filelock: %v waits for %v, which does not conflict", req.info(), l.info())
+		case lease:
+			continue
+		case !req.Type.conflicts(l.Type) || l.Kind != Flock && (req.Start > l.End || l.Start > req.End):
+			return fmt.Errorf("filelock: %v waits for %v, which does not conflict", req.info(), l.info())
+		case req.Start > q.start || req.End < q.end:
+			return fmt.Errorf("filelock: %v: not all of [%d,%d]", req.info(), q.start, q.end)
+		}
+		in := waits.byOwner[req.ownerKey()]
+		for in != nil && in != w {
+			in = in.graphNext
+		}
+		if in == nil {
+			return fmt.Errorf("filelock: %v: not known to deadlock detection", req.info())
+		}
+	}
+	if n != q.length || readers != q.readers {
+		return fmt.Errorf("filelock: %d wait for %v, %d of them to read, counted as %d and %d", n, l.info(), readers, q.length, q.readers)
+	}
+	return nil
 }

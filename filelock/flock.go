@@ -64,9 +64,9 @@ func (f *flockLocks) conflict(req *Lock) *Lock {
 }
 
 // Flock locks or unlocks the whole file for the request's owner, an open
-// file. An owner that has a lock of another type loses it first, and others
-// may take it while this request waits; after EAGAIN, EINTR or a cancel it is
-// lost. To ask for what one has is no request at all.
+// file. An owner that has a lock of another type loses it first, and those who
+// waited for it may have it if this request has to wait; after EAGAIN, EINTR or
+// a cancel it is lost. To ask for what one has is no request at all.
 //
 // Errors: EINVAL for a request that makes no sense; EAGAIN for a conflict
 // without FlagSleep; EINTR if ctx is done or the request canceled while it
@@ -77,15 +77,15 @@ func (c *Context) Flock(ctx context.Context, req *Lock) error {
 	if !req.valid(Flock) {
 		return syscall.EINVAL
 	}
-	return c.until(ctx, req, func(dispose *[]*Lock) error {
-		req.ctx = c
-		return c.setFlock(req, dispose)
-	})
+	c.lock.Lock()
+	c.begin(req)
+	req.ctx = c
+	return c.conclude(ctx, req, c.setFlock(req))
 }
 
 // setFlock is Flock without the wait: it answers ErrDeferred if req is
 // queued. The caller holds flc_lock.
-func (c *Context) setFlock(req *Lock, dispose *[]*Lock) error {
+func (c *Context) setFlock(req *Lock) error {
 	access := req.Flags&FlagAccess != 0
 	own := c.flock.byOwner[req.Owner]
 	if !access {
@@ -94,7 +94,7 @@ func (c *Context) setFlock(req *Lock, dispose *[]*Lock) error {
 		}
 		switch {
 		case own != nil:
-			c.dropFlock(own, dispose)
+			c.dropFlock(own)
 		case req.Type == Unlock && req.Flags&FlagExists != 0:
 			return syscall.ENOENT
 		}
@@ -114,35 +114,36 @@ func (c *Context) setFlock(req *Lock, dispose *[]*Lock) error {
 	if access {
 		return nil
 	}
+	_, err := c.grantFlock(req)
+	return err
+}
+
+// grantFlock records a lock that nothing is in the way of. The caller holds
+// flc_lock.
+func (c *Context) grantFlock(req *Lock) (*Lock, error) {
 	if !c.room(1) {
-		return syscall.ENOMEM
+		return nil, syscall.ENOMEM
 	}
-	l := req.record()
-	c.records++
+	l := c.newRecord(req)
 	c.flock.listOf(l).push(l)
 	if c.flock.byOwner == nil {
 		c.flock.byOwner = make(map[Owner]*Lock)
 	}
 	c.flock.byOwner[l.Owner] = l
-	return nil
+	return l, nil
 }
 
-func (c *Context) dropFlock(l *Lock, dispose *[]*Lock) {
+func (c *Context) dropFlock(l *Lock) {
 	c.flock.listOf(l).remove(l)
 	delete(c.flock.byOwner, l.Owner)
-	c.records--
-	l.wakeWaiters()
-	if l.Ops != nil {
-		*dispose = append(*dispose, l)
-	}
+	c.openQueue(l)
+	c.discard(l)
 }
 
 func (c *Context) closeFlock(ctx context.Context, owner Owner) {
-	var dispose []*Lock
 	c.lock.Lock()
 	if l := c.flock.byOwner[owner]; l != nil {
-		c.dropFlock(l, &dispose)
+		c.dropFlock(l)
 	}
-	c.lock.Unlock()
-	release(ctx, dispose)
+	c.unlock(ctx)
 }

@@ -18,10 +18,21 @@ type Opens interface {
 	Others(file any) bool
 }
 
-// leaseState is how far a lease is broken. It is guarded by flc_lock.
+// leaseState is how far a lease is broken. It is guarded by flc_lock, but for
+// gone, which a manager that comes back too late looks at without it.
 type leaseState struct {
-	downgrade, remove     bool      // wanted by somebody
-	downgradeBy, removeBy time.Time // when that is done by force; zero for never
+	downgrade, remove     bool        // wanted by somebody
+	downgradeBy, removeBy time.Time   // when that is done by force; zero for never
+	backstop              time.Time   // when it is done for a manager that set never
+	gone                  atomic.Bool // the lease is not recorded any more
+}
+
+// state is that of a recorded lease, nil for another lock.
+func (l *Lock) state() *leaseState {
+	if s := l.lease; s != nil && !s.gone.Load() {
+		return s
+	}
+	return nil
 }
 
 var (
@@ -74,7 +85,7 @@ type leaseRemover interface{ leaseRemoved(lease *Lock) }
 // Target is l's type, or of a lease what it is being broken to. For a recorded
 // lease it is called where flc_lock is held, as by a [Breaker].
 func (l *Lock) Target() Type {
-	switch s := l.lease; {
+	switch s := l.state(); {
 	case s == nil:
 		return l.Type
 	case s.remove:
@@ -86,13 +97,17 @@ func (l *Lock) Target() Type {
 }
 
 // SetBreakDeadline sets when the pending break of a lease is done by force;
-// the zero time means never, for a manager that sees to it itself. It is
-// called by a [Breaker].
+// the zero time means never, for a manager that sees to it itself, within twice
+// [LeaseBreakTime]. It is called by a [Breaker].
 func (l *Lock) SetBreakDeadline(t time.Time) {
+	s := l.state()
+	if s == nil {
+		return
+	}
 	l.ctx.lock.AssertHeld()
-	if s := l.lease; s != nil && s.remove {
+	if s.remove {
 		s.removeBy = t
-	} else if s != nil {
+	} else {
 		s.downgradeBy = t
 	}
 }
@@ -102,7 +117,7 @@ func (l *Lock) SetBreakDeadline(t time.Time) {
 // called by a [Changer], with flc_lock held. EINVAL for another type, and for
 // a lease that is not recorded any more.
 func ModifyLease(lease *Lock, typ Type, dispose *[]*Lock) error {
-	s := lease.lease
+	s := lease.state()
 	if typ >= numTypes || s == nil {
 		return syscall.EINVAL
 	}
@@ -111,7 +126,7 @@ func ModifyLease(lease *Lock, typ Type, dispose *[]*Lock) error {
 	lease.Type = typ
 	switch typ {
 	case Unlock:
-		lease.lease = nil
+		s.gone.Store(true)
 		i := slices.Index(c.leases, lease)
 		c.leases = slices.Delete(c.leases, i, i+1)
 		c.leaseCount.Add(-1)
@@ -122,16 +137,46 @@ func ModifyLease(lease *Lock, typ Type, dispose *[]*Lock) error {
 	case Read:
 		s.downgrade, s.downgradeBy = false, time.Time{}
 	}
-	lease.wakeWaiters()
+	c.wakeBreakers(lease)
 	return nil
 }
 
-// changeLease has the manager change a lease. The caller holds flc_lock.
-func changeLease(lease *Lock, typ Type, dispose *[]*Lock) error {
-	if m := lease.Manager; m.change != nil {
-		return gateChange(m.change, lease, typ, dispose)
+// wakeBreakers ends the waits for a lease of those with whom it is not in
+// conflict any more. The caller holds flc_lock.
+func (c *Context) wakeBreakers(lease *Lock) {
+	q := lease.queue
+	if q == nil {
+		return
 	}
-	return ModifyLease(lease, typ, dispose)
+	for w := q.first; w != nil; {
+		next := w.next
+		if lease.state() == nil || !w.lock.breaks(lease) {
+			c.leave(w)
+			w.finish(nil)
+		}
+		w = next
+	}
+}
+
+// changeLease has the manager change a lease. One that fails in it has no say
+// any more in the removal of the lease. The caller holds flc_lock.
+func (c *Context) changeLease(lease *Lock, typ Type) error {
+	m := lease.Manager
+	if m.change == nil {
+		return ModifyLease(lease, typ, &c.dispose)
+	}
+	lease.failed = false
+	err := gateChange(m.change, lease, typ, &c.dispose)
+	if !lease.failed {
+		return err
+	}
+	if lease.state() != nil {
+		err = ModifyLease(lease, Unlock, &c.dispose)
+	}
+	if typ != Unlock {
+		err = syscall.EIO
+	}
+	return err
 }
 
 // SetLease grants *lease, or changes the lease that its owner already has
@@ -155,11 +200,9 @@ func (c *Context) SetLease(lease **Lock, opens Opens) error {
 	case l.Manager == nil || l.Manager.breaker == nil:
 		return syscall.ENOLCK
 	}
-	var dispose []*Lock
 	c.lock.Lock()
-	fresh, err := c.setLease(l, opens, &dispose)
-	c.lock.Unlock()
-	release(doneContext, dispose)
+	fresh, err := c.setLease(l, opens)
+	c.unlock(doneContext)
 	if fresh {
 		*lease = nil
 	}
@@ -167,8 +210,9 @@ func (c *Context) SetLease(lease **Lock, opens Opens) error {
 }
 
 // setLease reports whether it recorded l. The caller holds flc_lock.
-func (c *Context) setLease(l *Lock, opens Opens, dispose *[]*Lock) (fresh bool, err error) {
-	c.expireLeases(dispose)
+func (c *Context) setLease(l *Lock, opens Opens) (fresh bool, err error) {
+	overdue := c.expireLeases()
+	defer overdue.report()
 	if opensConflict(l, opens) {
 		return false, syscall.EAGAIN
 	}
@@ -181,7 +225,7 @@ func (c *Context) setLease(l *Lock, opens Opens, dispose *[]*Lock) (fresh bool, 
 		}
 	}
 	if own != nil {
-		return false, changeLease(own, l.Type, dispose)
+		return false, c.changeLease(own, l.Type)
 	}
 	if leasesDisabled.Load() {
 		return false, syscall.EINVAL
@@ -214,16 +258,14 @@ func opensConflict(l *Lock, opens Opens) bool {
 // is none. It does not block.
 func (c *Context) RemoveLease(file any, owner Owner) error {
 	err := error(syscall.EAGAIN)
-	var dispose []*Lock
 	c.lock.Lock()
 	for _, l := range c.leases {
 		if l.File == file && l.Owner == owner {
-			err = changeLease(l, Unlock, &dispose)
+			err = c.changeLease(l, Unlock)
 			break
 		}
 	}
-	c.lock.Unlock()
-	release(doneContext, dispose)
+	c.unlock(doneContext)
 	return err
 }
 
@@ -231,17 +273,16 @@ func (c *Context) RemoveLease(file any, owner Owner) error {
 // is to become; Unlock if there is none. It does not block.
 func (c *Context) GetLease(file any) Type {
 	typ := Unlock
-	var dispose []*Lock
 	c.lock.Lock()
-	c.expireLeases(&dispose)
+	overdue := c.expireLeases()
 	for _, l := range c.leases {
 		if l.File == file {
 			typ = l.Target()
 			break
 		}
 	}
-	c.lock.Unlock()
-	release(doneContext, dispose)
+	c.unlock(doneContext)
+	overdue.report()
 	return typ
 }
 
@@ -253,30 +294,11 @@ func (c *Context) closeLeases(file any) {
 	if !c.HasLeases() {
 		return
 	}
-	var dispose []*Lock
 	c.lock.Lock()
 	for _, l := range slices.Clone(c.leases) {
 		if l.File == file {
-			_ = ModifyLease(l, Unlock, &dispose) // recorded, so it can go
+			_ = ModifyLease(l, Unlock, &c.dispose) // recorded, so it can go
 		}
 	}
-	c.lock.Unlock()
-	release(doneContext, dispose)
-}
-
-// expireLeases does by force what is overdue. The caller holds flc_lock.
-func (c *Context) expireLeases(dispose *[]*Lock) {
-	if len(c.leases) == 0 {
-		return
-	}
-	now := time.Now()
-	due := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
-	for _, l := range slices.Clone(c.leases) {
-		switch {
-		case due(l.lease.removeBy):
-			_ = ModifyLease(l, Unlock, dispose)
-		case due(l.lease.downgradeBy):
-			_ = ModifyLease(l, Read, dispose)
-		}
-	}
+	c.unlock(doneContext)
 }

@@ -39,33 +39,44 @@ func (c *Context) Break(ctx context.Context, kind Kind, typ Type, nonblock bool)
 	}
 	breaker := &Lock{Kind: kind, Type: typ, End: End, ctx: c}
 	for {
-		var deadline time.Time
-		err := c.once(ctx, breaker, func(dispose *[]*Lock) error {
-			c.expireLeases(dispose)
-			c.askToBreak(breaker, dispose)
-			i := slices.IndexFunc(c.leases, breaker.breaks)
-			switch {
-			case i < 0:
-				return nil
-			case nonblock:
-				return syscall.EAGAIN
-			}
-			deadline = c.leases[i].breakDeadline(typ)
-			if err := c.block(breaker, c.leases[i]); err != nil {
-				return err
-			}
-			return ErrDeferred
-		})
+		deadline, err := c.tryBreak(ctx, breaker, nonblock)
 		if err != ErrDeferred {
 			return err
 		}
-		if _, err := breaker.wait.sleep(ctx, !deadline.IsZero(), time.Until(deadline)); err != nil {
-			c.lock.Lock()
-			c.unblock(breaker)
-			c.lock.Unlock()
-			return err
+		_, err = breaker.wait.sleep(ctx, !deadline.IsZero(), time.Until(deadline))
+		if err == nil {
+			continue
 		}
+		c.lock.Lock()
+		if breaker.wait.queue != nil {
+			c.leave(breaker.wait)
+		}
+		c.lock.Unlock()
+		return err
 	}
+}
+
+// tryBreak asks for the leases in breaker's way. ErrDeferred says that it waits
+// for one of them now, and until when at most; zero is for ever.
+func (c *Context) tryBreak(ctx context.Context, breaker *Lock, nonblock bool) (deadline time.Time, err error) {
+	c.lock.Lock()
+	c.begin(breaker)
+	overdue := c.expireLeases()
+	c.askToBreak(breaker)
+	i := slices.IndexFunc(c.leases, breaker.breaks)
+	switch {
+	case i < 0:
+	case nonblock:
+		err = syscall.EAGAIN
+	default:
+		deadline = c.leases[i].breakDeadline(breaker.Type)
+		// Nobody waits for a breaker, so there is no deadlock.
+		_ = c.block(breaker, c.leases[i])
+		err = ErrDeferred
+	}
+	c.unlock(ctx)
+	overdue.report()
+	return deadline, err
 }
 
 // breaks reports whether l, a breaker, is in conflict with lease.
@@ -80,14 +91,16 @@ func (l *Lock) breaks(lease *Lock) bool {
 }
 
 // askToBreak tells the holders of the leases in breaker's way what is wanted
-// of them, each once. The caller holds flc_lock.
-func (c *Context) askToBreak(breaker *Lock, dispose *[]*Lock) {
-	var deadline time.Time
+// of them, each once. A lease whose manager fails to pass that on goes. The
+// caller holds flc_lock.
+func (c *Context) askToBreak(breaker *Lock) {
+	var deadline, backstop time.Time
 	if d := LeaseBreakTime(); d > 0 {
-		deadline = time.Now().Add(d)
+		now := time.Now()
+		deadline, backstop = now.Add(d), now.Add(leaseBackstop())
 	}
 	for _, l := range slices.Clone(c.leases) {
-		s := l.lease
+		s := l.state()
 		switch {
 		case s == nil || !breaker.breaks(l) || s.remove:
 			continue
@@ -98,8 +111,10 @@ func (c *Context) askToBreak(breaker *Lock, dispose *[]*Lock) {
 		default:
 			s.downgrade, s.downgradeBy = true, deadline
 		}
-		if gateBreak(l.Manager.breaker, l) {
-			_ = ModifyLease(l, Unlock, dispose)
+		s.backstop = backstop
+		l.failed = false
+		if gateBreak(l.Manager.breaker, l) || l.failed {
+			_ = ModifyLease(l, Unlock, &c.dispose)
 		}
 	}
 }
@@ -108,11 +123,57 @@ func (c *Context) askToBreak(breaker *Lock, dispose *[]*Lock) {
 // a breaker of the given type; zero for never.
 func (l *Lock) breakDeadline(typ Type) time.Time {
 	s := l.lease
-	switch {
-	case typ == Write || !s.downgrade:
-		return s.removeBy
-	case s.remove && !s.removeBy.IsZero() && (s.downgradeBy.IsZero() || s.removeBy.Before(s.downgradeBy)):
-		return s.removeBy
+	by := s.removeBy
+	if typ != Write && s.downgrade {
+		by = s.downgradeBy
+		if s.remove && !s.removeBy.IsZero() && (by.IsZero() || s.removeBy.Before(by)) {
+			by = s.removeBy
+		}
 	}
-	return s.downgradeBy
+	if by.IsZero() {
+		return s.backstop
+	}
+	return by
+}
+
+// lateManagers are those that let a break take longer than they may.
+type lateManagers []*ManagerOps
+
+func (all lateManagers) report() {
+	for _, m := range all {
+		m.fault(ManagerFault{Kind: NoAnswer, Method: "Break", After: leaseBackstop()})
+	}
+}
+
+// leaseBackstop is how long a manager has that sees to the time itself; 0 for
+// as long as it likes.
+func leaseBackstop() time.Duration { return 2 * LeaseBreakTime() }
+
+// expireLeases does by force what is overdue, and names the managers that
+// wanted to see to it themselves. The caller holds flc_lock.
+func (c *Context) expireLeases() (late lateManagers) {
+	if len(c.leases) == 0 {
+		return nil
+	}
+	now := time.Now()
+	for _, l := range slices.Clone(c.leases) {
+		s := l.lease
+		due := func(by time.Time) bool {
+			if !by.IsZero() {
+				return !now.Before(by)
+			}
+			if s.backstop.IsZero() || now.Before(s.backstop) {
+				return false
+			}
+			late = append(late, l.Manager)
+			return true
+		}
+		switch {
+		case s.remove && due(s.removeBy):
+			_ = ModifyLease(l, Unlock, &c.dispose)
+		case s.downgrade && due(s.downgradeBy):
+			_ = ModifyLease(l, Read, &c.dispose)
+		}
+	}
+	return late
 }

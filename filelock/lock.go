@@ -119,15 +119,15 @@ type Lock struct {
 	Manager *ManagerOps
 	Private any
 
-	ctx   *Context // that it is recorded in or was last requested of
-	key   uint64   // by Manager's OwnerKey, copied to every record of a request
-	noKey bool     // OwnerKey failed
-	group *ownerLocks
-	prev  *Lock // in a flock list
-	next  *Lock
-	queue *waitQueue  // who waits for this record to shrink or go, if anybody
-	wait  *waiter     // this request's place in such a queue, once it waited
-	lease *leaseState // of a lease, from when it was recorded
+	ctx    *Context // that it is recorded in or was last requested of
+	key    uint64   // by Manager's OwnerKey, copied to every record of a request
+	failed bool     // the method that was just called for it
+	group  *ownerLocks
+	prev   *Lock // in a flock list
+	next   *Lock
+	queue  *waitQueue  // who waits for this record to shrink or go, if anybody
+	wait   *waiter     // this request's place in such a queue, once it waited
+	lease  *leaseState // of a lease, from when it was recorded
 }
 
 // Context is the lock context that l is recorded in, or of which it was last

@@ -51,11 +51,17 @@ func mustCheck(t interface {
 func abandon(files ...*Context) {
 	for _, c := range files {
 		c.lock.Lock()
-		c.each(func(l *Lock) {
-			for l.waiters.first != nil {
-				c.unblock(l.waiters.first.lock)
+		for {
+			var w *waiter
+			c.eachWait(func(_ *Lock, some *waiter) { w = some })
+			if w == nil {
+				break
 			}
-		})
+			c.leave(w)
+		}
+		for len(c.notified) > 0 {
+			c.endNotice(c.notified[0])
+		}
 		c.lock.Unlock()
 	}
 }

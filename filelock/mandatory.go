@@ -25,12 +25,12 @@ func (c *Context) CheckMandatory(ctx context.Context, req *Lock, file Owner, act
 	}
 	open := &Lock{Owner: file, Start: req.Start, End: req.End, Kind: OFD, Type: req.Type, ctx: c}
 	for {
-		err := c.once(ctx, process, func(dispose *[]*Lock) error {
-			if file != (Owner{}) && c.posix.conflict(open, c.posix.find(open)) == nil {
-				return nil
-			}
-			return c.setPosix(process, nil, dispose)
-		})
+		c.lock.Lock()
+		var err error
+		if file == (Owner{}) || c.posix.conflict(open, c.posix.find(open)) != nil {
+			err = c.setPosix(process, nil)
+		}
+		c.unlock(ctx)
 		if err != ErrDeferred {
 			return err
 		}
@@ -48,7 +48,7 @@ func (c *Context) LockedByOthers(owners ...Owner) bool {
 	defer c.lock.Unlock()
 	for _, o := range c.posix.owners {
 		for ; o != nil; o = o.next {
-			if !o.tree.root.ownedBy(owners) {
+			if o != c.posix.idle && !o.tree.first().ownedBy(owners) {
 				return true
 			}
 		}

@@ -61,8 +61,11 @@ type OwnerKeyer interface {
 
 // Notifier is called, instead of waking a task, when the lock that blocked
 // waiter is gone. Nothing has been granted: the manager queues a retry of the
-// request. waiter is in no list any more. A manager that has this method
-// never waits in [Context.SetPosix]: it gets [ErrDeferred] instead.
+// request, with the same Lock, which keeps its place in the order of those that
+// wait: until the retry, or [Context.Cancel], others whose way it would be in
+// wait for it, though not longer than [ManagerTimeout]. waiter is in no list any
+// more. A manager that has this method never waits in [Context.SetPosix]: it
+// gets [ErrDeferred] instead.
 //
 // Rule: lock_manager_operations.lm_notify: i_lock yes, blocked_lock_lock yes, may_block no.
 type Notifier interface {
@@ -112,34 +115,3 @@ func OpsOf(x any) *Ops {
 	o.releasePrivate, _ = x.(PrivateReleaser)
 	return o
 }
-
-// ManagerOps are the lock_manager_operations of one manager, resolved. The
-// pointer is the manager's identity: locks of different managers never have
-// the same owner.
-type ManagerOps struct {
-	compareOwner OwnerComparer
-	ownerKey     OwnerKeyer
-	notify       Notifier
-	grant        Granter
-	breaker      Breaker
-	change       Changer
-	removed      leaseRemover
-}
-
-// ManagerOpsOf resolves the methods that x has. A manager calls it once and
-// keeps the result, see [ManagerOps].
-func ManagerOpsOf(x any) *ManagerOps {
-	o := new(ManagerOps)
-	o.compareOwner, _ = x.(OwnerComparer)
-	o.ownerKey, _ = x.(OwnerKeyer)
-	o.notify, _ = x.(Notifier)
-	o.grant, _ = x.(Granter)
-	o.breaker, _ = x.(Breaker)
-	o.change, _ = x.(Changer)
-	o.removed, _ = x.(leaseRemover)
-	return o
-}
-
-// CanGrant reports whether the manager accepts an answer given later with
-// [Lock.Grant]. A file system defers a request only if it does.
-func (o *ManagerOps) CanGrant() bool { return o != nil && o.grant != nil }

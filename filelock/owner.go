@@ -30,10 +30,10 @@ func (c *Context) findKey(req *Lock) error {
 		return nil
 	}
 	waits.lock.Lock()
-	req.noKey = false
+	req.failed = false
 	req.key = gateOwnerKey(req.Manager.ownerKey, req)
 	waits.lock.Unlock()
-	if req.noKey {
+	if req.failed {
 		return syscall.ENOLCK
 	}
 	return nil

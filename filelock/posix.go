@@ -2,15 +2,19 @@ package filelock
 
 import (
 	"context"
+	"slices"
 	"syscall"
 )
 
 // posixLocks are the POSIX and OFD records of one file. No two of different
 // owners conflict where they overlap.
 type posixLocks struct {
-	types  [2]tree // by Type: Read, Write
+	types  [2]rangeTree // by Type: Read, Write
 	owners map[ownerKey]*ownerLocks
 	seq    uint64
+
+	last *ownerLocks // the local one that was asked for last
+	idle *ownerLocks // a local one without records
 }
 
 // SetPosix locks or unlocks the byte range of a POSIX or OFD request. The
@@ -19,41 +23,43 @@ type posixLocks struct {
 //
 // With FlagSleep it waits for conflicting locks of other owners, and keeps
 // what it has meanwhile. A request whose manager has a [Notifier] is queued
-// instead, and ErrDeferred returned; the manager repeats the call once it is
-// notified. If conf is not nil and there is a conflict, conf is overwritten
-// with the lock in the way; conf may be req.
+// instead, and ErrDeferred returned; the manager repeats the call, with the
+// same req, once it is notified. If conf is not nil and there is a conflict,
+// conf is overwritten with the lock in the way; conf may be req.
 //
 // Errors: EINVAL for a request that makes no sense; EAGAIN for a conflict
 // without FlagSleep; EDEADLK if the wait, of a POSIX request, would never
 // end; EINTR if ctx is done or the request canceled while it waits; ENOLCK if
-// there is no room for the lock, see [Context.SetLimit]; ENOENT as FlagExists
-// says. Nothing has changed after an error.
+// there is no room for the lock, see [Context.SetLimit], or the manager fails
+// to name the owner; ENOENT as FlagExists says. Nothing has changed after an
+// error.
 func (c *Context) SetPosix(ctx context.Context, req, conf *Lock) error {
 	if !req.valid(POSIX, OFD) {
 		return syscall.EINVAL
 	}
-	known := false
-	return c.until(ctx, req, func(dispose *[]*Lock) error {
-		if !known {
-			c.findKey(req)
-			known = true
-		}
-		return c.setPosix(req, conf, dispose)
-	})
+	c.lock.Lock()
+	c.begin(req)
+	err := c.findKey(req)
+	if err == nil {
+		err = c.setPosix(req, conf)
+	}
+	return c.conclude(ctx, req, err)
 }
 
 // TestPosix finds out whether the request could be granted now, and
 // overwrites conf, which may be req, with the first lock in the way: that
 // which begins first, of an OFD lock with the PID -1. If there is none, conf's
 // Type becomes Unlock. EINVAL for a request that makes no sense or is to
-// unlock. It does not block.
+// unlock; ENOLCK if the manager fails to name the owner. It does not block.
 func (c *Context) TestPosix(req, conf *Lock) error {
 	if !req.valid(POSIX, OFD) || req.Type == Unlock {
 		return syscall.EINVAL
 	}
 	c.lock.Lock()
 	defer c.lock.Unlock()
-	c.findKey(req)
+	if err := c.findKey(req); err != nil {
+		return err
+	}
 	if l := c.posix.conflict(req, c.posix.find(req)); l != nil {
 		conf.describe(l)
 	} else {
@@ -64,9 +70,17 @@ func (c *Context) TestPosix(req, conf *Lock) error {
 
 // ClosePosix drops all POSIX locks of owner: due whenever the owner closes a
 // descriptor of the file, be it the one that they came through or not. It may
-// block in a file system's [PrivateReleaser].
+// block in a file system's [PrivateReleaser]. An owner of a manager's is closed
+// with [Context.CloseOwner].
 func (c *Context) ClosePosix(ctx context.Context, owner Owner) {
 	c.closeRanges(ctx, &Lock{Kind: POSIX, Owner: owner})
+}
+
+// CloseOwner drops all POSIX and OFD locks of l's owner, one with a manager:
+// what a server does whose client closes the file, or is gone. Of l only Owner
+// and Manager count. It may block in a file system's [PrivateReleaser].
+func (c *Context) CloseOwner(ctx context.Context, l *Lock) {
+	c.closeRanges(ctx, &Lock{Kind: POSIX, Owner: l.Owner, Manager: l.Manager, File: l.File, PID: l.PID})
 }
 
 // CloseFile drops what belongs to an open file, of which the last reference
@@ -79,14 +93,49 @@ func (c *Context) CloseFile(ctx context.Context, file any) {
 	c.closeLeases(file)
 }
 
+// CloseManager drops whatever a manager holds: POSIX, OFD and flock locks,
+// leases, and requests that wait. A server that ends calls it for every file
+// that it served; a host, for one whose manager failed. It may block in a file
+// system's [PrivateReleaser].
+func (c *Context) CloseManager(ctx context.Context, m *ManagerOps) {
+	c.lock.Lock()
+	c.forgetWaits(m)
+	for _, o := range c.posix.inOrder() {
+		if o.key.manager != m {
+			continue
+		}
+		for l := o.tree.first(); l != nil; l = o.tree.first() {
+			c.forget(l)
+		}
+		c.posix.drop(o)
+	}
+	for _, list := range [2]lockList{c.flock.list, c.flock.mand} {
+		for l := list.first; l != nil; {
+			next := l.next
+			if l.Manager == m {
+				c.dropFlock(l)
+			}
+			l = next
+		}
+	}
+	for _, l := range slices.Clone(c.leases) {
+		if l.Manager == m {
+			_ = ModifyLease(l, Unlock, &c.dispose) // recorded, so it can go
+		}
+	}
+	c.unlock(ctx)
+}
+
 func (c *Context) closeRanges(ctx context.Context, req *Lock) {
 	req.Type, req.End, req.Flags = Unlock, End, FlagClose
-	var dispose []*Lock
 	c.lock.Lock()
-	c.findKey(req)
-	_ = c.setPosix(req, nil, &dispose) // to unlock a whole file needs no room
-	c.lock.Unlock()
-	release(ctx, dispose)
+	if c.findKey(req) == nil {
+		_ = c.setPosix(req, nil) // to unlock a whole file needs no room
+	}
+	if o := c.posix.idle; o != nil && o.key.owner == req.Owner {
+		c.posix.drop(o)
+	}
+	c.unlock(ctx)
 }
 
 // conflict finds the lock in req's way that begins first. own are the records
@@ -107,12 +156,13 @@ func (p *posixLocks) conflict(req *Lock, own *ownerLocks) *Lock {
 
 // setPosix is SetPosix without the wait: it answers ErrDeferred if req is
 // queued. The caller holds flc_lock.
-func (c *Context) setPosix(req, conf *Lock, dispose *[]*Lock) error {
+func (c *Context) setPosix(req, conf *Lock) error {
 	own := c.posix.find(req)
 	if l := c.posix.conflict(req, own); l != nil {
 		err := error(syscall.EAGAIN)
 		if req.Flags&FlagSleep != 0 {
 			if err = c.block(req, l); err == nil {
+				req.wait.conf = conf
 				err = ErrDeferred
 			}
 		}
@@ -124,6 +174,12 @@ func (c *Context) setPosix(req, conf *Lock, dispose *[]*Lock) error {
 	if req.Flags&FlagAccess != 0 {
 		return nil
 	}
+	return c.grantPosix(req, own)
+}
+
+// grantPosix does what a request asks for that nothing is in the way of. The
+// caller holds flc_lock.
+func (c *Context) grantPosix(req *Lock, own *ownerLocks) error {
 	var buf [8]*Lock
 	p := plan{req: req, own: own, affected: buf[:0]}
 	p.make()
@@ -136,7 +192,7 @@ func (c *Context) setPosix(req, conf *Lock, dispose *[]*Lock) error {
 	if !c.room(p.delta) {
 		return syscall.ENOLCK
 	}
-	c.carryOut(&p, dispose)
+	c.carryOut(&p)
 	return nil
 }
 
@@ -198,12 +254,15 @@ func (p *plan) make() {
 	}
 }
 
-// carryOut changes the records as p says. The waiters of a record that shrinks
-// or goes are woken; one that grows keeps them. The caller holds flc_lock.
-func (c *Context) carryOut(p *plan, dispose *[]*Lock) {
+// carryOut changes the records as p says. Those who wait for a record that
+// shrinks or goes are looked at again; one that grows keeps them. The caller
+// holds flc_lock.
+func (c *Context) carryOut(p *plan) {
 	req, own := p.req, p.own
 	if own == nil {
 		own = c.posix.add(req)
+	} else {
+		c.posix.occupy(own)
 	}
 	merged := false
 	for _, l := range p.affected {
@@ -214,49 +273,44 @@ func (c *Context) carryOut(p *plan, dispose *[]*Lock) {
 				c.posix.resize(l, p.start, p.end)
 			}
 		case l.Type == req.Type:
-			c.forget(l, dispose)
+			c.forget(l)
 		default:
-			c.cut(l, req, dispose)
+			c.cut(l, req)
 		}
 	}
 	if !merged && req.Type != Unlock {
-		c.records++
-		c.posix.link(req.record(), own)
+		c.posix.link(c.newRecord(req), own)
 	}
-	if own.tree.root == nil {
-		c.posix.drop(own, req.ownerKey())
+	if own.tree.empty() {
+		c.posix.vacate(own)
 	}
 }
 
 // cut takes req's range out of l.
-func (c *Context) cut(l, req *Lock, dispose *[]*Lock) {
+func (c *Context) cut(l, req *Lock) {
 	left, right := l.Start < req.Start, l.End > req.End
 	switch {
 	case left && right:
-		r := l.record()
+		r := c.newRecord(l)
 		r.Start = req.End + 1
 		c.posix.resize(l, l.Start, req.Start-1)
-		c.records++
 		c.posix.link(r, l.group)
 	case left:
 		c.posix.resize(l, l.Start, req.Start-1)
 	case right:
 		c.posix.resize(l, req.End+1, l.End)
 	default:
-		c.forget(l, dispose)
+		c.forget(l)
 		return
 	}
-	l.wakeWaiters()
+	c.openQueue(l)
 }
 
 // forget removes a record for good.
-func (c *Context) forget(l *Lock, dispose *[]*Lock) {
+func (c *Context) forget(l *Lock) {
 	c.posix.unlink(l)
-	c.records--
-	l.wakeWaiters()
-	if l.Ops != nil {
-		*dispose = append(*dispose, l)
-	}
+	c.openQueue(l)
+	c.discard(l)
 }
 
 func (p *posixLocks) link(l *Lock, own *ownerLocks) {

@@ -3,6 +3,7 @@ package filelock
 import (
 	"context"
 	"errors"
+	"slices"
 	"syscall"
 	"time"
 
@@ -15,123 +16,62 @@ import (
 // file system, that its [Granter] will. No system call ever returns it.
 var ErrDeferred = errors.New("file lock request deferred")
 
-// waiter is a request's place among those that wait for a record. It is on
-// the record's list, and in the waits of its owner, while blocker is set.
-// Linking and unlinking need flc_lock of the inode, to which both belong, and
-// blocked_lock_lock; either suffices to look.
-type waiter struct {
-	lock       *Lock
-	blocker    *Lock
-	prev, next *waiter // on blocker's list
-
-	inGraph              bool
-	graphPrev, graphNext *waiter // in waits
-
-	// visit is the last search for a cycle that came by.
-	visit uint64
-	// canceled says why a sleeper that was woken finds itself unlinked.
-	canceled bool
-	// wake has room for one signal: a waiter is woken once for each time
-	// that it is linked.
-	wake chan struct{}
-}
-
-// waiterList is first come first served.
-type waiterList struct{ first, last *waiter }
-
-// waits is who waits for whom, over all files: the blocked requests of POSIX
-// owners, by owner.
-var waits waitGraph
-
-type waitGraph struct {
-	lock    lockdep.SpinLock // blocked_lock_lock
-	byOwner map[ownerKey]*waiter
-	visit   uint64
-}
-
-func init() {
-	waits.lock.Init(lockdep.BlockedLockLock)
-	waits.byOwner = make(map[ownerKey]*waiter)
-}
-
-// block makes req wait for blocker, unless that is a deadlock. The check and
-// the link are one step for all other requests, or two owners could find no
-// cycle and then close one. The caller holds flc_lock.
+// block makes req wait for blocker, unless that is a deadlock (EDEADLK). The
+// check and the enqueuing are one step for all other requests, or two owners
+// could find no cycle and then close one. The caller holds flc_lock.
 func (c *Context) block(req, blocker *Lock) error {
+	w := req.waiter()
 	waits.lock.Lock()
 	defer waits.lock.Unlock()
-	inGraph := req.Kind == POSIX && blocker.Kind == POSIX
-	if inGraph && waits.cycle(req, blocker) {
+	if req.countsFor(blocker) && waits.cycle(req, blocker) {
 		return syscall.EDEADLK
 	}
-	w := req.wait
-	if w == nil {
-		w = &waiter{lock: req, wake: make(chan struct{}, 1)}
-		req.wait = w
+	if w.ticket == 0 {
+		c.tickets++
+		w.ticket, w.since = c.tickets, time.Now()
 	}
-	w.canceled = false
-	w.blocker = blocker
-	w.prev, w.next = blocker.waiters.last, nil
-	if w.prev != nil {
-		w.prev.next = w
-	} else {
-		blocker.waiters.first = w
+	q := blocker.queue
+	if q == nil {
+		q = newQueue(blocker)
 	}
-	blocker.waiters.last = w
-	if inGraph {
+	q.insert(w)
+	if !req.Kind.leaseLike() {
 		waits.add(w)
+	}
+	if !blocker.held() {
+		c.armLapse(blocker.wait)
 	}
 	return nil
 }
 
-// unlink takes w off all lists. The caller holds flc_lock and
-// blocked_lock_lock.
-func (w *waiter) unlink() {
-	list := &w.blocker.waiters
-	if w.prev != nil {
-		w.prev.next = w.next
-	} else {
-		list.first = w.next
-	}
-	if w.next != nil {
-		w.next.prev = w.prev
-	} else {
-		list.last = w.prev
-	}
-	w.prev, w.next, w.blocker = nil, nil, nil
-	if w.inGraph {
+// leave ends a wait without an answer. The caller holds flc_lock.
+func (c *Context) leave(w *waiter) {
+	waits.lock.Lock()
+	w.queue.remove(w)
+	if !w.lock.Kind.leaseLike() {
 		waits.remove(w)
 	}
-}
-
-// unblock ends the wait of req if it waits, and reports whether it did. The
-// caller holds flc_lock.
-func (c *Context) unblock(req *Lock) bool {
-	w := req.wait
-	if w == nil || w.blocker == nil {
-		return false
-	}
-	waits.lock.Lock()
-	w.unlink()
 	waits.lock.Unlock()
-	return true
 }
 
-// wakeWaiters ends the waits for l, which shrank or is going. The caller
-// holds flc_lock.
-func (l *Lock) wakeWaiters() {
-	if l.waiters.first == nil {
-		return
+// begin is for a request that is made, perhaps not for the first time: it is
+// taken out of its queue, or its notice ends. The caller holds flc_lock.
+func (c *Context) begin(req *Lock) {
+	switch w := req.wait; {
+	case w == nil:
+	case w.queue != nil:
+		c.leave(w)
+	case w.notified:
+		c.endNotice(w)
 	}
-	waits.lock.Lock()
-	defer waits.lock.Unlock()
-	for w := l.waiters.first; w != nil; w = l.waiters.first {
-		w.unlink()
-		if w.lock.deferred() {
-			gateNotify(w.lock.Manager.notify, w.lock)
-		} else {
-			w.signal()
-		}
+}
+
+// finish answers a request that waits no more. The caller holds flc_lock.
+func (w *waiter) finish(err error) {
+	w.result, w.ticket = err, 0
+	select {
+	case w.wake <- struct{}{}:
+	default: // a signal that an earlier wait did not collect serves this one
 	}
 }
 
@@ -139,16 +79,142 @@ func (l *Lock) wakeWaiters() {
 // manager is told instead.
 func (l *Lock) deferred() bool { return l.Manager != nil && l.Manager.notify != nil }
 
-func (w *waiter) signal() {
-	select {
-	case w.wake <- struct{}{}:
-	default: // a signal that the last wait did not collect serves this one
+// openQueue has those who wait for l, which shrank or is going, looked at
+// again before flc_lock is released. The caller holds it.
+func (c *Context) openQueue(l *Lock) {
+	if q := l.queue; q != nil {
+		waits.lock.Lock()
+		q.holder, l.queue = nil, nil
+		waits.lock.Unlock()
+		c.opened = append(c.opened, q)
 	}
 }
 
-// sleep waits until w, which was linked, is woken, for d at most if timed.
-// Errors: EINTR if ctx is done. The caller holds no lock, and is to call
-// unblock unless the result is nil and timeout false.
+// settle answers those of the opened queues, in the order in which they came,
+// whose way is free: it grants what they asked for, so that nobody is woken in
+// vain and no newcomer is faster. The others it puts behind what is in their
+// way now; if a grant is in everybody's way, at once. The caller holds
+// flc_lock, and all records are as they are to be.
+func (c *Context) settle() {
+	for len(c.opened) > 0 {
+		q := c.takeOpened()
+		w := q.first
+		c.leave(w)
+		holder := c.answer(w)
+		switch {
+		case q.length == 0:
+		case holder != nil && c.putBehind(q, holder):
+		default:
+			c.opened = append(c.opened, q)
+		}
+	}
+}
+
+// takeOpened makes one queue of those that are opened and of one family.
+func (c *Context) takeOpened() *waitQueue {
+	if len(c.opened) == 1 {
+		q := c.opened[0]
+		c.opened = c.opened[:0]
+		return q
+	}
+	flock := c.opened[0].first.lock.Kind == Flock
+	var mine, others []*waitQueue
+	for _, q := range c.opened {
+		if (q.first.lock.Kind == Flock) == flock {
+			mine = append(mine, q)
+		} else {
+			others = append(others, q)
+		}
+	}
+	c.opened = others
+	waits.lock.Lock()
+	defer waits.lock.Unlock()
+	for len(mine) > 1 {
+		half := mine[:0]
+		for i := 0; i < len(mine); i += 2 {
+			q := mine[i]
+			if i+1 < len(mine) {
+				q = joined(q, mine[i+1])
+			}
+			half = append(half, q)
+		}
+		mine = half
+	}
+	return mine[0]
+}
+
+// putBehind makes a whole queue wait for holder, if that is in everybody's
+// way and its owner waits for nothing, which could be a cycle.
+func (c *Context) putBehind(q *waitQueue, holder *Lock) bool {
+	waits.lock.Lock()
+	defer waits.lock.Unlock()
+	if !q.allConflict(holder) || !waits.idle(holder) {
+		return false
+	}
+	if holder.queue != nil {
+		q = joined(holder.queue, q)
+	}
+	q.holder, holder.queue = holder, q
+	if !holder.held() {
+		c.armLapse(holder.wait)
+	}
+	return true
+}
+
+// answer looks at a request that was taken out of an opened queue, and answers
+// it if nothing is in its way. The result is what the next ones are likely to
+// find in theirs: what it got or waits for, nil if that is nothing. The caller
+// holds flc_lock.
+func (c *Context) answer(w *waiter) *Lock {
+	req := w.lock
+	var own *ownerLocks
+	var l *Lock
+	if req.Kind == Flock {
+		l = c.flock.conflict(req)
+	} else {
+		own = c.posix.find(req)
+		l = c.posix.conflict(req, own)
+	}
+	if l == nil {
+		l = c.notifiedInWay(req)
+	}
+	if l != nil {
+		err := c.block(req, l)
+		if err == nil {
+			return l
+		}
+		if !req.deferred() {
+			if w.conf != nil {
+				w.conf.describe(l)
+			}
+			w.finish(err)
+			return nil
+		}
+		// It is for the manager to hear of the deadlock when it asks again.
+	}
+	switch {
+	case req.deferred():
+		return c.notify(w)
+	case req.Flags&FlagAccess != 0:
+		w.finish(nil)
+		return nil
+	}
+	kept := len(c.dispose)
+	var err error
+	var record *Lock
+	if req.Kind == Flock {
+		record, err = c.grantFlock(req)
+	} else if err = c.grantPosix(req, own); err == nil {
+		record = c.posix.find(req).tree.reaching(req.Start)
+	}
+	w.dispose = append(w.dispose, c.dispose[kept:]...)
+	c.dispose = c.dispose[:kept]
+	w.finish(err)
+	return record
+}
+
+// sleep waits until w has a signal, for d at most if timed. Errors: EINTR if
+// ctx is done. The caller holds no lock.
 func (w *waiter) sleep(ctx context.Context, timed bool, d time.Duration) (timeout bool, err error) {
 	lockdep.MightBlock("file lock")
 	var expired <-chan time.Time
@@ -167,51 +233,43 @@ func (w *waiter) sleep(ctx context.Context, timed bool, d time.Duration) (timeou
 	}
 }
 
-// once calls try under flc_lock, with req in no queue, and gives up what it
-// disposes of. try answers ErrDeferred if it linked req.
-func (c *Context) once(ctx context.Context, req *Lock, try func(dispose *[]*Lock) error) error {
-	var dispose []*Lock
-	c.lock.Lock()
-	c.unblock(req)
-	err := try(&dispose)
-	c.lock.Unlock()
-	release(ctx, dispose)
-	return err
+// conclude ends the making of a request, and sleeps until it is answered if it
+// has to wait and is not its manager's to wait for. It releases flc_lock.
+func (c *Context) conclude(ctx context.Context, req *Lock, err error) error {
+	if err != ErrDeferred && req.wait != nil {
+		req.wait.ticket = 0
+	}
+	c.unlock(ctx)
+	if err != ErrDeferred || req.deferred() {
+		return err
+	}
+	return c.await(ctx, req)
 }
 
-// await sleeps until req, which is linked, is woken. Errors: EINTR if ctx is
-// done or req canceled; then req is in no queue.
+// await sleeps until req, which was queued, is answered. Errors: the answer;
+// EINTR if ctx is done before.
 func (c *Context) await(ctx context.Context, req *Lock) error {
-	_, err := req.wait.sleep(ctx, false, 0)
-	c.lock.Lock()
-	defer c.lock.Unlock()
-	if err != nil {
-		c.unblock(req)
-	} else if req.wait.canceled {
-		err = syscall.EINTR
-	}
-	return err
-}
-
-// until repeats try, as once does, until it does not ask to wait, and sleeps
-// in between. The wait of a deferred request is its manager's.
-func (c *Context) until(ctx context.Context, req *Lock, try func(dispose *[]*Lock) error) error {
+	w := req.wait
 	for {
-		err := c.once(ctx, req, try)
-		if err != ErrDeferred || req.deferred() {
-			return err
+		_, interrupted := w.sleep(ctx, false, 0)
+		c.lock.Lock()
+		if w.queue != nil {
+			if interrupted == nil {
+				c.lock.Unlock() // a signal that was left over
+				continue
+			}
+			c.leave(w)
+			w.ticket, w.result = 0, interrupted
+		} else if interrupted != nil {
+			<-w.wake // the answer came first
 		}
-		if err := c.await(ctx, req); err != nil {
-			return err
+		err, gone := w.result, w.dispose
+		w.dispose = nil
+		c.lock.Unlock()
+		for _, l := range gone {
+			l.Release(ctx)
 		}
-	}
-}
-
-// release gives up the private data of records that are gone. The caller
-// holds no lock.
-func release(ctx context.Context, locks []*Lock) {
-	for _, l := range locks {
-		l.Release(ctx)
+		return err
 	}
 }
 
@@ -222,67 +280,107 @@ func release(ctx context.Context, locks []*Lock) {
 // was granted. It does not block.
 func (c *Context) Cancel(req *Lock) error {
 	c.lock.Lock()
-	defer c.lock.Unlock()
-	if !c.unblock(req) {
+	defer c.unlock(doneContext)
+	w := req.wait
+	if w == nil || w.queue == nil {
+		c.begin(req) // nobody has to wait for it to be repeated
 		return syscall.ENOENT
 	}
-	req.wait.canceled = true
+	c.leave(w)
+	w.ticket = 0
 	if !req.deferred() {
-		req.wait.signal()
+		w.finish(syscall.EINTR)
 	}
 	return nil
 }
 
-// cycle reports whether blocker's owner waits, itself or through others, for
-// a lock of req's owner. An owner with several threads may wait more than
-// once; each of its waits counts. The caller holds blocked_lock_lock, which
-// keeps all these requests and the records that they wait for where they are,
-// and flc_lock of req's inode.
-func (g *waitGraph) cycle(req, blocker *Lock) bool {
-	if len(g.byOwner) == 0 {
-		return false
+// forgetWaits ends the waits of a manager's requests. The caller holds
+// flc_lock.
+func (c *Context) forgetWaits(m *ManagerOps) {
+	var mine []*waiter
+	c.eachWait(func(_ *Lock, w *waiter) {
+		if w.lock.Manager == m {
+			mine = append(mine, w)
+		}
+	})
+	for _, w := range mine {
+		c.leave(w)
+		w.finish(syscall.EINTR)
 	}
-	g.visit++
-	var buf [16]*Lock
-	todo := append(buf[:0], blocker)
-	for len(todo) > 0 {
-		l := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		for w := g.byOwner[l.ownerKey()]; w != nil; w = w.graphNext {
-			if w.visit == g.visit || !sameOwner(w.lock, l) {
-				continue
-			}
-			w.visit = g.visit
-			if sameOwner(w.blocker, req) {
-				return true
-			}
-			todo = append(todo, w.blocker)
+	for _, w := range slices.Clone(c.notified) {
+		if w.lock.Manager == m {
+			c.endNotice(w)
 		}
 	}
-	return false
 }
 
-func (g *waitGraph) add(w *waiter) {
-	key := w.lock.ownerKey()
-	w.inGraph = true
-	w.graphNext = g.byOwner[key]
-	if w.graphNext != nil {
-		w.graphNext.graphPrev = w
+// Requests whose manager was notified
+
+// notify has a manager repeat a request. Until it does, those behind whose way
+// it would be in stay there: they would only find that it was faster. Nobody
+// else waits for it, and they do not for ever: see armLapse. The result is req,
+// nil if the manager failed. The caller holds flc_lock.
+func (c *Context) notify(w *waiter) *Lock {
+	req := w.lock
+	waits.lock.Lock()
+	w.notified = true
+	w.notice++
+	req.failed = false
+	gateNotify(req.Manager.notify, req)
+	if req.failed {
+		w.notified = false
 	}
-	g.byOwner[key] = w
+	waits.lock.Unlock()
+	if req.failed {
+		w.ticket = 0
+		return nil
+	}
+	c.notified = append(c.notified, w)
+	return req
 }
 
-func (g *waitGraph) remove(w *waiter) {
-	if w.graphNext != nil {
-		w.graphNext.graphPrev = w.graphPrev
+// notifiedInWay finds a notified request that req would be in conflict with.
+func (c *Context) notifiedInWay(req *Lock) *Lock {
+	for _, w := range c.notified {
+		l := w.lock
+		if (l.Kind == Flock) == (req.Kind == Flock) && l.Type.conflicts(req.Type) &&
+			(l.Kind == Flock || l.Start <= req.End && req.Start <= l.End) && !sameOwner(l, req) {
+			return l
+		}
 	}
-	switch {
-	case w.graphPrev != nil:
-		w.graphPrev.graphNext = w.graphNext
-	case w.graphNext != nil:
-		g.byOwner[w.lock.ownerKey()] = w.graphNext
-	default:
-		delete(g.byOwner, w.lock.ownerKey())
+	return nil
+}
+
+// armLapse bounds how long others wait for a notified request to be repeated.
+func (c *Context) armLapse(w *waiter) {
+	if w.lapse != nil {
+		return
 	}
-	w.graphPrev, w.graphNext, w.inGraph = nil, nil, false
+	notice, timeout := w.notice, ManagerTimeout()
+	w.lapse = time.AfterFunc(timeout, func() {
+		c.lock.Lock()
+		late := w.notified && w.notice == notice
+		if late {
+			c.endNotice(w)
+		}
+		c.unlock(context.Background())
+		if late {
+			w.lock.Manager.fault(ManagerFault{Kind: NoAnswer, Method: "Notify", After: timeout})
+		}
+	})
+}
+
+// endNotice looks again at those behind a notified request: it is repeated, or
+// is not going to be. The caller holds flc_lock.
+func (c *Context) endNotice(w *waiter) {
+	if w.lapse != nil {
+		w.lapse.Stop()
+		w.lapse = nil
+	}
+	waits.lock.Lock()
+	w.notified = false
+	waits.lock.Unlock()
+	i := slices.Index(c.notified, w)
+	c.notified = slices.Delete(c.notified, i, i+1)
+	c.openQueue(w.lock)
 }

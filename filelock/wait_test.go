@@ -128,8 +128,7 @@ func TestStaleWakeupIsNoGrant(t *testing.T) {
 	c := newFile(t)
 	mustSet(t, c, "A", Write, 0, 9)
 	req := posix("B", Write, 5, 5, FlagSleep)
-	req.wait = &waiter{lock: req, wake: make(chan struct{}, 1)}
-	req.wait.signal()
+	req.waiter().wake <- struct{}{}
 	done := inBackground(func() error { return c.SetPosix(context.Background(), req, nil) })
 	awaitWaiters(t, c, 1)
 	select {

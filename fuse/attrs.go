@@ -58,12 +58,19 @@ func (fs *rawFS) SetAttr(cancel <-chan struct{}, in *gofuse.SetAttrIn, out *gofu
 	}
 	t := fs.begin(cancel, &in.InHeader)
 	defer fs.done(t, n)
+	const beside = gofuse.FATTR_FH | gofuse.FATTR_LOCKOWNER | gofuse.FATTR_KILL_SUIDGID
+	if in.Valid&^beside == 0 {
+		if err := fs.setNothing(t, n, in); err != nil {
+			return status(err)
+		}
+	}
 	if in.Valid&gofuse.FATTR_SIZE != 0 {
 		if err := fs.truncate(t, n, in); err != nil {
 			return status(err)
 		}
 	}
 	if a := attrOf(in, n.inode); a.Valid != 0 {
+		println("VALID", a.Valid)
 		if err := n.path.Setattr(t, a); err != nil {
 			return status(err)
 		}
@@ -75,6 +82,18 @@ func (fs *rawFS) SetAttr(cancel <-chan struct{}, in *gofuse.SetAttrIn, out *gofu
 	putAttr(&out.Attr, &st)
 	out.SetTimeout(fs.opt.AttrTimeout)
 	return gofuse.OK
+}
+
+// setNothing serves a request that names no attribute. The kernel makes it for
+// what it leaves to us: to take setuid and setgid from a file that the caller
+// changes, and the stamp of a chown that keeps both owners. A chown of that kind
+// does both.
+func (fs *rawFS) setNothing(t *vfs.Task, n *node, in *gofuse.SetAttrIn) error {
+	const unchanged = ^uint32(0)
+	if fs.opt.Permissions == PermissionsKernel {
+		fs.dropPrivileges(t, &in.Caller, n.inode)
+	}
+	return n.path.Chown(t, unchanged, unchanged)
 }
 
 // truncate sets the size, through the open file if the request has one.

@@ -26,6 +26,11 @@ func (r *inPlace) Readv([][]byte) (int, gofuse.Status) { return r.n, gofuse.OK }
 func (fs *rawFS) Read(cancel <-chan struct{}, in *gofuse.ReadIn, buf []byte) (gofuse.ReadResult, gofuse.Status) {
 	n := 0
 	st := fs.open(cancel, &in.InHeader, in.Fh, func(t *vfs.Task, h *handle) (err error) {
+		// The kernel changes this flag of an open file without telling; it
+		// comes with each read.
+		if noAtime := in.Flags&unix.O_NOATIME != 0; noAtime != (h.file.Flags()&unix.O_NOATIME != 0) {
+			h.file.SetNoAtime(noAtime)
+		}
 		n, err = h.file.Pread(t, buf, int64(in.Offset))
 		return err
 	})

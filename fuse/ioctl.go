@@ -7,6 +7,9 @@ import (
 	"github.com/govfs/govfs/vfs"
 )
 
+// fsIocFsSetXattr is FS_IOC_FSSETXATTR.
+const fsIocFsSetXattr = 0x401c5820
+
 // Ioctl passes a command on, with the memory that its number says it reads and
 // writes. The kernel forwards commands without a look at who asks, so this
 // request has the caller's own identity. FS_IOC_FIEMAP never comes here: the
@@ -19,6 +22,11 @@ func (fs *rawFS) Ioctl(cancel <-chan struct{}, in *gofuse.IoctlIn, input []byte,
 		t.SetCred(ofCaller(&in.Caller))
 		result, err := h.file.Ioctl(t, in.Cmd, &vfs.IoctlArg{Value: in.Arg, In: input, Out: output})
 		out.Result = int32(result)
+		if err == nil && (in.Cmd == unix.FS_IOC_SETFLAGS || in.Cmd == fsIocFsSetXattr) {
+			// The kernel does not know that attributes have changed. Their
+			// notice waits for nothing, so it may go from within a request.
+			fs.notifier.send(&notice{kind: noticeInode, node: h.node.id, off: attrsOnly})
+		}
 		return err
 	})
 }

@@ -12,10 +12,13 @@ import (
 // is the vfs.Observer of the superblock, and runs in the task that made the
 // change.
 func (s *Server) Event(e *vfs.Event) {
+	var d delivery
+	if e.Kind == vfs.EntryChanged && e.Child != nil && e.Child.IsDir() {
+		s.movedDir(e.Child, &d)
+	}
 	if e.Origin == any(s) {
 		return // the kernel knows what it asked for
 	}
-	var d delivery
 	switch e.Kind {
 	case vfs.EntryCreated, vfs.EntryChanged, vfs.EntryDeleted:
 		s.entryEvent(e, &d)
@@ -27,6 +30,18 @@ func (s *Server) Event(e *vfs.Event) {
 	if _, serving := e.Origin.(*Server); !serving {
 		s.await(e.Context, &d)
 	}
+}
+
+// movedDir: the listing of a directory that was renamed says the wrong thing
+// about its parent. The kernel does not think of that itself.
+func (s *Server) movedDir(in *vfs.Inode, d *delivery) {
+	n := s.nodes.find(in)
+	if n == nil {
+		return
+	}
+	n.listing.changes.Add(1)
+	s.notifier.add(notice{kind: noticeInode, node: n.id, off: 0, end: toEnd}, d)
+	n.release(s.background())
 }
 
 // entryEvent: what the kernel knows under a name, the directory's listing and

@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"math/bits"
 	"math/rand/v2"
 	"sync/atomic"
 
@@ -51,22 +52,51 @@ func (c *dcache) init() {
 // nobody can prepare names that collide.
 var nameSeed = rand.Uint64()
 
-// hashStep and hashEnd are the default hash of a name, byte by byte, so that a
-// walk hashes while it looks for the slash.
-func hashStep(h uint64, c byte) uint64 { return (h ^ uint64(c)) * 0x9e3779b97f4a7c15 }
-
-func hashEnd(h uint64) uint32 {
-	h ^= h >> 29
-	return uint32(h * 0xbf58476d1ce4e5b9 >> 32)
+// splitName cuts name at its first slash; rest begins with it. The hash is the
+// default one of the component: it takes eight bytes at a time, and the last
+// ones padded with zeros, which no name contains.
+func splitName(name string) (comp, rest string, hash uint32) {
+	const slashes, low, high = 0x2f2f2f2f2f2f2f2f, 0x0101010101010101, 0x8080808080808080
+	h, i := nameSeed, 0
+	for ; i+8 <= len(name); i += 8 {
+		x := load64(name, i)
+		s := x ^ slashes
+		if s = (s - low) & ^s & high; s != 0 {
+			n := bits.TrailingZeros64(s) / 8
+			h = hashMix(h, x&(1<<(8*n)-1))
+			return name[:i+n], name[i+n:], hashEnd(h)
+		}
+		h = hashMix(h, x)
+	}
+	x := uint64(0)
+	for j := i; j < len(name); j++ {
+		c := name[j]
+		if c == '/' {
+			return name[:j], name[j:], hashEnd(hashMix(h, x))
+		}
+		x |= uint64(c) << (8 * (j - i))
+	}
+	return name, "", hashEnd(hashMix(h, x))
 }
+
+// load64 is the eight bytes of s from i on.
+func load64(s string, i int) uint64 {
+	_ = s[i+7]
+	return uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+		uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+}
+
+func hashMix(h, x uint64) uint64 {
+	hi, lo := bits.Mul64(h^x, 0x9e3779b97f4a7c15)
+	return hi ^ lo
+}
+
+func hashEnd(h uint64) uint32 { return uint32(h ^ h>>32) }
 
 // hashName is the default hash of a name.
 func hashName(name string) uint32 {
-	h := nameSeed
-	for i := range len(name) {
-		h = hashStep(h, name[i])
-	}
-	return hashEnd(h)
+	_, _, hash := splitName(name)
+	return hash
 }
 
 // bucketHash mixes the directory into the hash of a name.

@@ -101,3 +101,22 @@ func TestDriverComparesNames(t *testing.T) {
 		t.Errorf("a negative dentry stayed although Delete refused it")
 	}
 }
+
+func TestSplitName(t *testing.T) {
+	names := []string{"a", "ab", "abcdefg", "abcdefgh", "abcdefghi", "abcdefghijklmnop", "abcdefghijklmnopq", "\xff\xfe.", "/"[:0] + "x"}
+	for _, name := range names {
+		for _, rest := range []string{"", "/", "//", "/b", "/0123456789", "/.", "/\x80"} {
+			comp, r, hash := splitName(name + rest)
+			if comp != name || r != rest || hash != hashName(name) {
+				t.Errorf("%q is split into %q and %q", name+rest, comp, r)
+			}
+		}
+	}
+	seen := make(map[uint32]int)
+	for i := range 100_000 {
+		seen[hashName(fmt.Sprintf("file%d.go", i))]++
+	}
+	if len(seen) < 99_990 {
+		t.Errorf("100,000 names have %d hashes", len(seen))
+	}
+}

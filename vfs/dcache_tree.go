@@ -45,8 +45,9 @@ func childToward(a, d *Dentry) *Dentry {
 }
 
 // move gives d the place of target, under rename_lock: d takes target's name
-// and parent; target ends unhashed, or with exchange in d's place. The caller
-// holds both parents' i_mutex, and across directories the rename mutex.
+// and parent; target ends unhashed where it was, or with exchange in d's
+// place. The caller holds both parents' i_mutex, and across directories the
+// rename mutex; it has references on both parents.
 func (d *Dentry) move(target *Dentry, exchange bool) {
 	if d.Negative() && !exchange {
 		panic("vfs: move of a negative dentry")
@@ -77,33 +78,38 @@ func (d *Dentry) moveLocked(target *Dentry, exchange bool) {
 	// which would not be freed as long as d lives.
 	d.name.Store(&dname{tn.str})
 	d.hash.Store(th)
-	target.name.Store(dn)
-	target.hash.Store(dh)
-	if dp != tp || d.IsRoot() {
-		if dp != d {
-			dp.removeChild(d)
-		}
-		tp.removeChild(target)
-		tp.addChild(d)
-		d.parent.Store(tp)
-		if dp != d {
-			dp.addChild(target)
-			target.parent.Store(dp)
-		} else {
-			// A disconnected root finds its place: target becomes a root.
-			target.parent.Store(target)
-			d.clearFlags(dentryDisconnected)
-		}
+	d.moveChild(dp, tp)
+	if dp == d { // a disconnected root has found its place
+		d.clearFlags(dentryDisconnected)
 	}
 	d.setFlags(dentryHashed)
 	d.sb.dcache.insert(d)
 	if exchange {
+		target.name.Store(dn)
+		target.hash.Store(dh)
+		target.moveChild(tp, dp)
 		target.setFlags(dentryHashed)
 		target.sb.dcache.insert(target)
 	}
 	target.seq.WriteEnd()
 	d.seq.WriteEnd()
 	locks.unlock()
+}
+
+// moveChild makes d, whose parent is from, itself if it has none, a child of
+// to, with the reference that goes with that. Their locks are held, and the
+// caller has a reference on from.
+func (d *Dentry) moveChild(from, to *Dentry) {
+	if from == to {
+		return
+	}
+	if from != d {
+		from.removeChild(d)
+		from.count.Add(-1)
+	}
+	to.count.Add(1)
+	to.addChild(d)
+	d.parent.Store(to)
 }
 
 // moveLocks are the d_locks of a move.
@@ -255,7 +261,7 @@ func SpliceAlias(ctx context.Context, inode *Inode, dentry *Dentry) (*Dentry, er
 		dentry.Add(inode)
 		return nil, nil
 	}
-	if err := spliceDir(alias, dentry); err != nil {
+	if err := spliceDir(ctx, alias, dentry); err != nil {
 		alias.Put(ctx)
 		inode.Put(ctx)
 		return nil, err
@@ -265,7 +271,7 @@ func SpliceAlias(ctx context.Context, inode *Inode, dentry *Dentry) (*Dentry, er
 }
 
 // spliceDir moves alias, the dentry of a directory, to where dentry is.
-func spliceDir(alias, dentry *Dentry) error {
+func spliceDir(ctx context.Context, alias, dentry *Dentry) error {
 	if alias.IsRoot() {
 		if alias == alias.sb.root {
 			return unix.ELOOP
@@ -273,7 +279,8 @@ func spliceDir(alias, dentry *Dentry) error {
 		alias.move(dentry, false)
 		return nil
 	}
-	from, to := alias.Parent(), dentry.Parent()
+	from, to := alias.getParent(), dentry.Parent()
+	defer from.Put(ctx)
 	if from != to {
 		// Against the lock order, so only without waiting.
 		if !alias.sb.renameMutex.TryLock() {

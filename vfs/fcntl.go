@@ -132,6 +132,16 @@ func (f *File) setFlags(t *Task, fd, flags int) error {
 	return nil
 }
 
+// SetNoAtime sets or clears O_NOATIME, for a front end that has checked that its
+// client may.
+func (f *File) SetNoAtime(on bool) {
+	flags := 0
+	if on {
+		flags = unix.O_NOATIME
+	}
+	f.changeFlags(unix.O_NOATIME, flags)
+}
+
 // changeFlags replaces the flags of mask.
 func (f *File) changeFlags(mask, flags int) {
 	f.lock.Lock()

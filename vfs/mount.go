@@ -53,7 +53,7 @@ type Mount struct {
 	parent     atomic.Pointer[Mount] // itself at the top
 	mountpoint atomic.Pointer[Dentry]
 	children   []*Mount
-	ns         *Namespace
+	ns         atomic.Pointer[Namespace] // nil outside a tree
 }
 
 // Superblock, Root, ID, Flags of the mount.
@@ -269,7 +269,7 @@ func NewNamespaceOf(ctx context.Context, typ *FileSystemType, source string, fla
 		return nil, err
 	}
 	ns := &Namespace{root: newMount(root, mountFlagsOf(flags))}
-	ns.root.ns = ns
+	ns.root.ns.Store(ns)
 	ns.count.Store(1)
 	return ns, nil
 }

@@ -68,7 +68,7 @@ func (t *Task) bind(source string, at Path, flags SuperFlags) error {
 		return err
 	}
 	defer from.Put(t)
-	if from.Mount.ns != t.ns {
+	if from.Mount.ns.Load() != t.ns {
 		return unix.EINVAL
 	}
 	from.Mount.sb.Grab()
@@ -94,7 +94,7 @@ func (t *Task) graft(m *Mount, at Path) error {
 
 func (t *Task) graftLocked(m *Mount, at Path) error {
 	switch {
-	case at.Mount.ns != t.ns:
+	case at.Mount.ns.Load() != t.ns:
 		return unix.EINVAL
 	case at.Dentry == at.Mount.root && at.Mount.sb == m.sb && at.Mount.root == m.root:
 		return unix.EBUSY
@@ -115,7 +115,7 @@ func attachMount(m *Mount, at Path) {
 	mountLock.WriteLock()
 	m.parent.Store(at.Mount)
 	m.mountpoint.Store(at.Dentry)
-	m.ns = at.Mount.ns
+	m.ns.Store(at.Mount.ns.Load())
 	at.Mount.children = append(at.Mount.children, m)
 	updateMountTable(func(t map[mountKey]*Mount) { t[mountKey{at.Mount, at.Dentry}] = m })
 	mountLock.WriteUnlock()
@@ -212,7 +212,7 @@ func localMountpoint(ns *Namespace, d *Dentry) bool {
 		seq := mountLock.ReadBegin()
 		found := false
 		for key, m := range *mountTable.Load() {
-			if key.dentry == d && m.ns == ns {
+			if key.dentry == d && m.ns.Load() == ns {
 				found = true
 				break
 			}
@@ -242,7 +242,7 @@ func (t *Task) Umount(target string, flags int) error {
 	isRoot := p.Dentry == m.root
 	p.Dentry.Put(t)
 	switch {
-	case !isRoot || m.ns != t.ns:
+	case !isRoot || m.ns.Load() != t.ns:
 		err = unix.EINVAL
 	case !t.cred.Has(CapSysAdmin):
 		err = unix.EPERM
@@ -287,7 +287,7 @@ func (t *Task) umount(m *Mount, lazy bool) error {
 func unlinkMount(m *Mount) Path {
 	parent, at := m.parent.Load(), m.mountpoint.Load()
 	m.flags.Or(uint32(mountDetached))
-	m.ns = nil
+	m.ns.Store(nil)
 	if parent == m {
 		return Path{}
 	}
@@ -371,7 +371,7 @@ func detachMountsBelow(ctx context.Context, d *Dentry) {
 // superblock's too, through the driver.
 func (t *Task) remount(at Path, flags SuperFlags, data any) error {
 	m := at.Mount
-	if at.Dentry != m.root || m.ns != t.ns {
+	if at.Dentry != m.root || m.ns.Load() != t.ns {
 		return unix.EINVAL
 	}
 	if flags&unix.MS_BIND != 0 {

@@ -384,7 +384,7 @@ func (t *Task) unlink(w *walk, flags WalkFlags) error {
 		// The reference makes the final truncation happen after the
 		// directory is unlocked.
 		in.Get()
-		err = t.unlinkLocked(w.path.Mount, dir, d)
+		err = t.unlinkLocked(dir, d)
 		t.unlockLast(w, dir, d)
 		if err == errDelegated {
 			err = in.waitDelegation(t)
@@ -403,7 +403,7 @@ func (t *Task) unlink(w *walk, flags WalkFlags) error {
 }
 
 // unlinkLocked is unlink with the directory locked.
-func (t *Task) unlinkLocked(mnt *Mount, dir *Inode, d *Dentry) error {
+func (t *Task) unlinkLocked(dir *Inode, d *Dentry) error {
 	if err := mayDelete(t, dir, d, false); err != nil {
 		return err
 	}
@@ -414,7 +414,7 @@ func (t *Task) unlinkLocked(mnt *Mount, dir *Inode, d *Dentry) error {
 	in.mutex.LockNested(lockVictim)
 	err := func() error {
 		defer in.mutex.Unlock()
-		if localMountpoint(mnt.ns, d) {
+		if localMountpoint(t.ns, d) {
 			return unix.EBUSY
 		}
 		if err := in.tryBreakDelegation(t); err != nil {
@@ -449,7 +449,7 @@ func (t *Task) rmdir(w *walk, flags WalkFlags) error {
 		return err
 	}
 	in := d.Inode().Get()
-	err = t.rmdirLocked(w.path.Mount, dir, d)
+	err = t.rmdirLocked(dir, d)
 	t.unlockLast(w, dir, d)
 	if err == nil {
 		notifyDelete(t, dir, w.last, in)
@@ -458,7 +458,7 @@ func (t *Task) rmdir(w *walk, flags WalkFlags) error {
 	return err
 }
 
-func (t *Task) rmdirLocked(mnt *Mount, dir *Inode, d *Dentry) error {
+func (t *Task) rmdirLocked(dir *Inode, d *Dentry) error {
 	if err := mayDelete(t, dir, d, true); err != nil {
 		return err
 	}
@@ -469,7 +469,7 @@ func (t *Task) rmdirLocked(mnt *Mount, dir *Inode, d *Dentry) error {
 	in.mutex.LockNested(lockVictim)
 	err := func() error {
 		defer in.mutex.Unlock()
-		if localMountpoint(mnt.ns, d) {
+		if localMountpoint(t.ns, d) {
 			return unix.EBUSY
 		}
 		d.pruneChildren(t, false)

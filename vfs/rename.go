@@ -287,7 +287,7 @@ func (v renameVictims) unlock() {
 }
 
 func (r *renaming) callDriver(in, target *Inode, exchange bool) error {
-	if localMountpoint(r.mnt.ns, r.source) || localMountpoint(r.mnt.ns, r.target) {
+	if localMountpoint(r.t.ns, r.source) || localMountpoint(r.t.ns, r.target) {
 		return unix.EBUSY
 	}
 	if max := r.newDir.sb.MaxLinks; max != 0 && r.oldDir != r.newDir {

@@ -240,7 +240,7 @@ func (w *walk) toLast(name string) error {
 		if err := w.maySearch(); err != nil {
 			return err
 		}
-		comp, rest, hash := splitComponent(name)
+		comp, rest, hash := splitName(name)
 		if err := w.setLast(comp, hash); err != nil {
 			return err
 		}
@@ -281,20 +281,6 @@ func skipSlashes(s string) string {
 		s = s[1:]
 	}
 	return s
-}
-
-// splitComponent cuts name at its first slash; rest begins with it. The hash
-// is the default one of the component.
-func splitComponent(name string) (comp, rest string, hash uint32) {
-	h := nameSeed
-	for i := range len(name) {
-		c := name[i]
-		if c == '/' {
-			return name[:i], name[i:], hashEnd(h)
-		}
-		h = hashStep(h, c)
-	}
-	return name, "", hashEnd(h)
 }
 
 // setLast notes a component, with its hash in the directory of the walk.

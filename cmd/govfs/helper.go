@@ -10,23 +10,21 @@ import (
 	"github.com/govfs/govfs/internal/daemon"
 )
 
-// mount(8) and umount(8) hand a type that they do not know over to a program
-// that is named for it: mount.fuse.govfs SOURCE DIR [-sfnv] [-o OPTIONS] and
-// umount.fuse.govfs DIR [-flnrv]. Without one, mount(8) runs mount.fuse3, and
-// that runs govfs SOURCE DIR -o OPTIONS. So a line in /etc/fstab works in
-// either way, and umount(8) waits until everything is written.
+// mount(8) hands a type that it does not know over to a program that is named
+// for it: mount.fuse.govfs SOURCE DIR [-sfnv] [-o OPTIONS]. Without one it runs
+// mount.fuse3, and that runs govfs SOURCE DIR -o OPTIONS. So a line in
+// /etc/fstab works in either way. (umount(8) as root asks for the helper of all
+// FUSE mounts, umount.fuse, which is not ours to be.)
 
 // helperOf recognises a call in one of these forms.
-func helperOf(args []string) (run func(stdout, stderr io.Writer) error, ok bool) {
+func helperOf(args []string) (run func(stdout io.Writer) error, ok bool) {
 	if len(args) == 0 {
-		return func(io.Writer, io.Writer) error { return usageError{errors.New("called without a name")} }, true
+		return func(io.Writer) error { return usageError{errors.New("called without a name")} }, true
 	}
 	name, rest := filepath.Base(args[0]), args[1:]
 	switch {
 	case name == "mount.fuse.govfs", name == "mount.govfs", isMountFUSE(rest):
-		return func(stdout, stderr io.Writer) error { return helpMount(name, rest, stdout) }, true
-	case name == "umount.fuse.govfs", name == "umount.govfs":
-		return func(stdout, stderr io.Writer) error { return helpUmount(name, rest, stderr) }, true
+		return func(stdout io.Writer) error { return helpMount(name, rest, stdout) }, true
 	}
 	return nil, false
 }
@@ -128,17 +126,4 @@ func subtype(typ string) string {
 	typ = strings.TrimPrefix(typ, "fuse.")
 	_, sub, _ := strings.Cut(typ, ".")
 	return sub
-}
-
-// helpUmount is umount.fuse.govfs. The flags: -r would make a busy mount
-// read-only, which nobody can; -n and -v as above.
-func helpUmount(name string, args []string, stderr io.Writer) error {
-	call, err := parseHelper(args, "flnrv")
-	if err == nil && len(call.args) != 1 {
-		err = errors.New("usage: " + name + " DIR [-flnrv]")
-	}
-	if err != nil {
-		return usageError{err}
-	}
-	return umount(call.args[0], unmountMode(call.flags['l'], call.flags['f']), stderr)
 }

@@ -48,7 +48,7 @@ var errReported = errors.New("reported")
 
 func dispatch(args []string, stdout, stderr io.Writer) error {
 	if help, ok := helperOf(args); ok {
-		return help(stdout, stderr)
+		return help(stdout)
 	}
 	root := newRoot()
 	root.SetArgs(args[1:])

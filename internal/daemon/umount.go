@@ -36,7 +36,7 @@ func Umount(dir string, mode Mode) (note string, err error) {
 	switch {
 	case err == nil:
 		defer c.close()
-		return "", u.ask(c)
+		return u.ask(c, path)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return u.clear(path)
 	case mode == Force:
@@ -86,7 +86,7 @@ func (u *unmounting) find() error {
 }
 
 // ask has the daemon unmount.
-func (u *unmounting) ask(c *client) error {
+func (u *unmounting) ask(c *client, socket string) (note string, err error) {
 	daemon := c.watch()
 	defer daemon.close()
 	ctx := context.Background() // writing back takes what it takes
@@ -95,27 +95,41 @@ func (u *unmounting) ask(c *client) error {
 		ctx, cancel = context.WithTimeout(ctx, endWait)
 		defer cancel()
 	}
-	err := u.await(ctx, c)
+	err = u.await(ctx, c)
+	var told *Error
 	switch {
-	case errors.Is(err, context.DeadlineExceeded) && u.mode == Force:
-		return u.force()
+	case err == nil && u.mode == Lazy:
+		return "", nil
+	case err == nil && daemon.ended(endWait):
+		return "", nil
+	case err == nil:
+		return "", u.fail(fmt.Errorf("unmounted, but its daemon (pid %d) goes on", c.pid), "end it: kill "+fmt.Sprint(c.pid))
+	case errors.Is(err, unix.EBUSY) && len(u.below) > 0:
+		return "", u.fail(unix.EBUSY, "unmount first what is mounted below it: "+strings.Join(u.below, ", "))
 	case errors.Is(err, unix.EBUSY):
-		if len(u.below) > 0 {
-			return u.fail(unix.EBUSY, "unmount first what is mounted below it: "+strings.Join(u.below, ", "))
+		return "", describeBusy(u.mount, err)
+	case errors.As(err, &told):
+		return "", told
+	case errors.Is(err, context.DeadlineExceeded) && u.mode == Force:
+		return "", u.force()
+	case daemon != nil && daemon.ended(answerWait):
+		// It died of what it was asked, or was dying before.
+		if u.stands() {
+			return u.clear(socket)
 		}
-		return describeBusy(u.mount, err)
-	case err != nil:
-		var e *Error
-		if errors.As(err, &e) {
-			return e
-		}
-		return u.fail(fmt.Errorf("its daemon did not answer: %w", err), "see whether it still runs: pid "+fmt.Sprint(c.pid))
-	case u.mode == Lazy:
-		return nil
-	case !daemon.ended(endWait):
-		return u.fail(fmt.Errorf("unmounted, but its daemon (pid %d) goes on", c.pid), "end it: kill "+fmt.Sprint(c.pid))
+		return "", u.fail(errors.New("unmounted, but its daemon died before all was written"), "check "+u.mount.Source)
 	}
-	return nil
+	return "", u.fail(fmt.Errorf("its daemon did not answer: %w", err), "see whether it still runs: pid "+fmt.Sprint(c.pid))
+}
+
+// stands reports whether the mount is still there.
+func (u *unmounting) stands() bool {
+	mounts, err := readMounts()
+	if err != nil {
+		return false
+	}
+	m := topMount(mounts, u.dir)
+	return m != nil && m.ID == u.mount.ID
 }
 
 // await waits for the daemon's answer: for as long as it writes, but not for as

@@ -69,9 +69,9 @@ func only(t *testing.T) []int {
 }
 
 // agree runs episodes until there were as many operations as asked for.
-func agree(t *testing.T, ops int, others []Contender) {
+func agree(t *testing.T, ops int, others []Contender, configure func(seed uint64, ops int) Config) {
 	if *seedFlag != 0 {
-		f, err := Run(Episode{Configure(*seedFlag, *opsFlag), only(t)}, host, others, time.Minute)
+		f, err := Run(Episode{configure(*seedFlag, *opsFlag), only(t)}, host, others, time.Minute)
 		check(t, f, err)
 		return
 	}
@@ -82,7 +82,7 @@ func agree(t *testing.T, ops int, others []Contender) {
 	t.Logf("first seed %d", base)
 	begin := time.Now()
 	for n := 0; n < ops; n += episodeOps {
-		f, err := Run(Episode{Config: Configure(base, min(episodeOps, ops-n))}, host, others, time.Minute)
+		f, err := Run(Episode{Config: configure(base, min(episodeOps, ops-n))}, host, others, time.Minute)
 		check(t, f, err)
 		base++
 	}
@@ -95,13 +95,13 @@ func check(t *testing.T, f *Failure, err error) {
 		t.Fatal(err)
 	}
 	if f != nil {
-		t.Fatal("\n" + f.String())
+		t.Fatalf("\n%sagain: %s", f, f.Command(t.Name()))
 	}
 }
 
 func TestAgreeInProcess(t *testing.T) {
 	needRoot(t)
-	agree(t, *opsFlag, []Contender{memory})
+	agree(t, *opsFlag, []Contender{memory}, Configure)
 }
 
 func TestAgreeThroughMount(t *testing.T) {
@@ -109,7 +109,7 @@ func TestAgreeThroughMount(t *testing.T) {
 	if _, err := os.Stat("/dev/fuse"); err != nil {
 		t.Fatal(err)
 	}
-	agree(t, *opsFlag/10, []Contender{mounted})
+	agree(t, *opsFlag/10, []Contender{mounted}, func(seed uint64, ops int) Config { return ForMount(Configure(seed, ops)) })
 }
 
 // Two runs on the judge itself agree: what the comparison looks at does not
@@ -123,5 +123,5 @@ func TestHostAgreesWithItself(t *testing.T) {
 		Why:  "both sides have the coarse clock",
 		Info: func(want, got *Info) { forgiveMaybe(got, want) },
 	}}
-	agree(t, min(*opsFlag, 20_000), []Contender{second})
+	agree(t, min(*opsFlag, 20_000), []Contender{second}, Configure)
 }

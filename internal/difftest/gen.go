@@ -15,6 +15,8 @@ type Config struct {
 	Options string
 	// MountFlags are those of mount(2).
 	MountFlags uint64
+	// NoFlags: no file is made immutable or append-only.
+	NoFlags bool
 }
 
 // Configure chooses the options of the episode of a seed.
@@ -43,16 +45,27 @@ func Configure(seed uint64, ops int) Config {
 	return c
 }
 
-// Generate is the list of operations of an episode. It depends on the seed and
-// on the number alone; a longer list begins as a shorter one.
-func Generate(seed uint64, n int) []Op {
-	g := newGenerator(seed)
-	ops := make([]Op, n)
+// Generate is the list of operations of an episode. It depends on the seed
+// alone; a longer list begins as a shorter one.
+func Generate(c Config) []Op {
+	g := newGenerator(c.Seed)
+	ops := make([]Op, c.Ops)
 	for i := range ops {
 		ops[i] = g.next()
+		if c.NoFlags && ops[i].Kind == Setflags {
+			ops[i].Flags &^= flagImmutable | flagAppend
+		}
 	}
 	return ops
 }
+
+// Flags of files, as chattr sets them (FS_*_FL).
+const (
+	flagImmutable = 0x10
+	flagAppend    = 0x20
+	flagNoDump    = 0x40
+	flagNoAtime   = 0x80
+)
 
 // slotGuess is what the generator believes to be open in a slot. It is often
 // wrong: nothing tells it what failed.
@@ -308,8 +321,7 @@ func (g *generator) fill(o *Op) {
 		o.Flags = int64(pick(g, 0, unix.O_APPEND, unix.O_NOATIME, unix.O_APPEND|unix.O_NOATIME) | unix.O_NONBLOCK)
 	case Setflags:
 		o.Slot = g.openSlot()
-		const immutable, appendOnly, noDump, noAtime = 0x10, 0x20, 0x40, 0x80 // FS_*_FL
-		o.Flags = pick[int64](g, 0, 0, 0, noDump, immutable, appendOnly, noAtime, noDump|noAtime, 1, 1<<31)
+		o.Flags = pick[int64](g, 0, 0, 0, flagNoDump, flagImmutable, flagAppend, flagNoAtime, flagNoDump|flagNoAtime, 1, 1<<31)
 		if g.phase > 10 { // let the flags go soon: they stop everything else
 			g.phase = 10
 		}

@@ -25,7 +25,7 @@ type Failure struct {
 // Run compares the contenders with the judge over one episode. A disagreement
 // is made small within the budget; 0 leaves it as it is.
 func Run(e Episode, judge Contender, others []Contender, budget time.Duration) (*Failure, error) {
-	all := Generate(e.Seed, e.Ops)
+	all := Generate(e.Config)
 	keep := e.Only
 	if keep == nil {
 		keep = All(len(all))
@@ -69,16 +69,15 @@ func (f *Failure) String() string {
 	for i, op := range f.ops[from:] {
 		fmt.Fprintf(&b, "  %5d %s\n", f.Only[from+i], op.String())
 	}
-	fmt.Fprintf(&b, "again: %s\n", f.Command())
 	if f.First != f.Mismatch {
 		fmt.Fprintf(&b, "first seen at operation %d: %s", f.First.Index, f.First)
 	}
 	return b.String()
 }
 
-// Command replays the failure.
-func (f *Failure) Command() string {
-	s := fmt.Sprintf("go test ./internal/difftest -run 'TestAgree' -seed %d -ops %d", f.Seed, f.Ops)
+// Command replays the failure of a test.
+func (f *Failure) Command(test string) string {
+	s := fmt.Sprintf("go test ./internal/difftest -run %s -seed %d -ops %d", test, f.Seed, f.Ops)
 	if len(f.Only) < 200 {
 		s += " -only " + strings.Trim(strings.ReplaceAll(fmt.Sprint(f.Only), " ", ","), "[]")
 	}
