@@ -2,7 +2,6 @@ package govfs
 
 import (
 	"context"
-	"embed"
 	"io/fs"
 	"os"
 	"strings"
@@ -106,25 +105,11 @@ func (c *config) mount(ctx context.Context, typ *vfs.FileSystemType, source stri
 	if err := ctx.Err(); err != nil {
 		return nil, &fs.PathError{Op: "mount", Path: source, Err: err}
 	}
-	ns, err := c.newNamespace(ctx, typ, source, data)
+	ns, err := vfs.NewNamespaceOf(vfs.WithCred(ctx, c.cred), typ, source, c.flags, data)
 	if err != nil {
 		return nil, &fs.PathError{Op: "mount", Path: source, Err: err}
 	}
 	return New(ns, WithCred(c.cred)), nil
-}
-
-// newNamespace mounts for the identity of c. Who mounts is a task, and a task
-// lives in a namespace: this one in an empty one, for as long as it takes.
-func (c *config) newNamespace(ctx context.Context, typ *vfs.FileSystemType, source string, data any) (*vfs.Namespace, error) {
-	empty, err := vfs.NewNamespaceOf(ctx, iofs.Type, "none", vfs.SuperReadOnly, embed.FS{})
-	if err != nil {
-		return nil, err
-	}
-	defer empty.Close(context.Background())
-	t := empty.NewTask(c.cred)
-	defer t.Exit()
-	t.SetDone(ctx.Done())
-	return vfs.NewNamespaceOf(t, typ, source, c.flags, data)
 }
 
 // Close unmounts. It writes out what the file system has in memory, and

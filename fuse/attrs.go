@@ -70,7 +70,6 @@ func (fs *rawFS) SetAttr(cancel <-chan struct{}, in *gofuse.SetAttrIn, out *gofu
 		}
 	}
 	if a := attrOf(in, n.inode); a.Valid != 0 {
-		println("VALID", a.Valid)
 		if err := n.path.Setattr(t, a); err != nil {
 			return status(err)
 		}
@@ -85,15 +84,24 @@ func (fs *rawFS) SetAttr(cancel <-chan struct{}, in *gofuse.SetAttrIn, out *gofu
 }
 
 // setNothing serves a request that names no attribute. The kernel makes it for
-// what it leaves to us: to take setuid and setgid from a file that the caller
-// changes, and the stamp of a chown that keeps both owners. A chown of that kind
-// does both.
+// the stamp of a chown that keeps both owners, which also takes setuid and
+// setgid from a file; and before a change of the data of a file whose setuid,
+// setgid or capabilities have to go, which the request for that change sees to.
+// Nothing tells which one it is. So what only a chown may do is done for those
+// who may chown, and others are not refused: a writer need not own the file.
 func (fs *rawFS) setNothing(t *vfs.Task, n *node, in *gofuse.SetAttrIn) error {
 	const unchanged = ^uint32(0)
-	if fs.opt.Permissions == PermissionsKernel {
-		fs.dropPrivileges(t, &in.Caller, n.inode)
+	caller := ofCaller(&in.Caller)
+	t.SetCred(caller)
+	if caller.Has(vfs.CapFsetid) {
+		if _, err := n.path.Getxattr(t, "security.capability", nil); err == nil {
+			return nil // the write of somebody who may keep setuid
+		}
 	}
-	return n.path.Chown(t, unchanged, unchanged)
+	if err := n.path.Chown(t, unchanged, unchanged); err != unix.EPERM {
+		return err
+	}
+	return nil
 }
 
 // truncate sets the size, through the open file if the request has one.

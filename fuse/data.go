@@ -28,8 +28,8 @@ func (fs *rawFS) Read(cancel <-chan struct{}, in *gofuse.ReadIn, buf []byte) (go
 	st := fs.open(cancel, &in.InHeader, in.Fh, func(t *vfs.Task, h *handle) (err error) {
 		// The kernel changes this flag of an open file without telling; it
 		// comes with each read.
-		if noAtime := in.Flags&unix.O_NOATIME != 0; noAtime != (h.file.Flags()&unix.O_NOATIME != 0) {
-			h.file.SetNoAtime(noAtime)
+		if flags := int(in.Flags); (flags^h.file.Flags())&unix.O_NOATIME != 0 {
+			h.file.ReplaceFlags(unix.O_NOATIME, flags)
 		}
 		n, err = h.file.Pread(t, buf, int64(in.Offset))
 		return err
@@ -121,6 +121,9 @@ func (s *Server) copyFileRange(cancel <-chan struct{}, in *gofuse.CopyFileRangeI
 		if in.OffIn > math.MaxInt64 || in.OffOut > math.MaxInt64 {
 			return unix.EINVAL
 		}
+		// Whether the target appends, the kernel knows and has looked at.
+		to.file.ReplaceFlags(unix.O_APPEND, 0)
+		fs.dropIfUnfit(t, &in.Caller, to.node.inode)
 		n, err = from.file.CopyRange(t, int64(in.OffIn), to.file, int64(in.OffOut), int(min(in.Len, math.MaxInt64)), int(in.Flags))
 		return err
 	})
@@ -129,6 +132,7 @@ func (s *Server) copyFileRange(cancel <-chan struct{}, in *gofuse.CopyFileRangeI
 
 func (fs *rawFS) Fallocate(cancel <-chan struct{}, in *gofuse.FallocateIn) gofuse.Status {
 	return fs.open(cancel, &in.InHeader, in.Fh, func(t *vfs.Task, h *handle) error {
+		fs.dropIfUnfit(t, &in.Caller, h.node.inode)
 		return h.file.Fallocate(t, in.Mode, int64(in.Offset), int64(in.Length))
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	gofuse "github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
 
 	"github.com/govfs/govfs/vfs"
 )
@@ -153,6 +154,14 @@ func (s *Server) beginOpen(cancel <-chan struct{}, h *gofuse.InHeader) *vfs.Task
 }
 
 func (s *Server) end(t *vfs.Task) { s.tasks.put(t) }
+
+// dropIfUnfit is dropPrivileges for a request that does not say whether the
+// caller may keep setuid and setgid.
+func (s *Server) dropIfUnfit(t *vfs.Task, c *gofuse.Caller, in *vfs.Inode) {
+	if s.opt.Permissions == PermissionsKernel && in.Mode()&(unix.S_ISUID|unix.S_ISGID) != 0 && !callerCaps(c.Pid).Has(vfs.CapFsetid) {
+		s.dropPrivileges(t, c, in)
+	}
+}
 
 // dropPrivileges makes the task one that may not keep setuid and setgid on what
 // it writes: the kernel has found that the caller may not. Whether setgid goes

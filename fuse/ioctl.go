@@ -23,9 +23,8 @@ func (fs *rawFS) Ioctl(cancel <-chan struct{}, in *gofuse.IoctlIn, input []byte,
 		result, err := h.file.Ioctl(t, in.Cmd, &vfs.IoctlArg{Value: in.Arg, In: input, Out: output})
 		out.Result = int32(result)
 		if err == nil && (in.Cmd == unix.FS_IOC_SETFLAGS || in.Cmd == fsIocFsSetXattr) {
-			// The kernel does not know that attributes have changed. Their
-			// notice waits for nothing, so it may go from within a request.
-			fs.notifier.send(&notice{kind: noticeInode, node: h.node.id, off: attrsOnly})
+			// The kernel does not know that attributes have changed.
+			fs.notifier.attrsNow(h.node.id)
 		}
 		return err
 	})

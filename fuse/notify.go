@@ -166,6 +166,18 @@ func (n *notice) widen(m *notice) {
 	}
 }
 
+// attrsNow tells the kernel that a node's attributes have changed, from within
+// a request that holds the node open. This notice waits for no other request:
+// it takes no lock of the kernel's that is held while one is answered.
+func (q *notifier) attrsNow(node uint64) {
+	if !q.started {
+		return
+	}
+	if q.send(&notice{kind: noticeInode, node: node, off: attrsOnly}) == nil {
+		q.sent.Add(1)
+	}
+}
+
 // run sends notices in the order in which they were queued.
 func (q *notifier) run() {
 	defer close(q.stopped)

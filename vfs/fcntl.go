@@ -132,14 +132,11 @@ func (f *File) setFlags(t *Task, fd, flags int) error {
 	return nil
 }
 
-// SetNoAtime sets or clears O_NOATIME, for a front end that has checked that its
-// client may.
-func (f *File) SetNoAtime(on bool) {
-	flags := 0
-	if on {
-		flags = unix.O_NOATIME
-	}
-	f.changeFlags(unix.O_NOATIME, flags)
+// ReplaceFlags sets the flags of mask, among O_APPEND, O_NONBLOCK and O_NOATIME,
+// to those in flags, for a front end that keeps its client's flags and has
+// checked that it may have them.
+func (f *File) ReplaceFlags(mask, flags int) {
+	f.changeFlags(mask&(unix.O_APPEND|unix.O_NONBLOCK|unix.O_NOATIME), flags)
 }
 
 // changeFlags replaces the flags of mask.

@@ -192,6 +192,14 @@ var kernelTask = func() *Task {
 	return t
 }()
 
+// WithCred is a context that carries an identity and nothing else: for what is
+// done before there is a namespace to live in, as making one.
+func WithCred(ctx context.Context, cred *Cred) context.Context {
+	t := &Task{cred: cred, Limits: DefaultLimits, done: ctx.Done()}
+	t.rcu.t = t
+	return t
+}
+
 // TaskFrom is the task that a context belongs to. A context without one (of
 // background work) yields a task with root's identity.
 func TaskFrom(ctx context.Context) *Task {

@@ -254,7 +254,6 @@ mount --bind "$node" /dev/fuse; rm "$node"`) {
 	if r := b.runCommand("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "stat", "-c", "%u %g", b.mnt); r.stdout != "65534 65534\n" {
 		t.Errorf("owner of the root: %q, %s", r.stdout, r.stderr)
 	}
-	// root finds the daemon by the user's socket, and may end it.
 	if r := b.asUser("umount", b.mnt); r.code != 0 || b.mounted() != "" {
 		t.Errorf("umount: exit %d: %s", r.code, r.stderr)
 	}

@@ -122,8 +122,7 @@ func (in *inode) zeroRange(ctx context.Context, from, to int64) error {
 		return err
 	}
 	in.zeroEdges(from, to)
-	arena := &in.super().arena
-	release := frameRelease{a: arena}
+	release := frameRelease{arena: &in.super().arena, hint: in.ID()}
 	for i, end := (from+pageSize-1)>>pageShift, to>>pageShift; i < end; i++ {
 		if v := in.pages.set(i, pageReserved); hasFrame(v) {
 			release.drop(frame(v))
@@ -192,7 +191,7 @@ func (in *inode) insert(ctx context.Context, offset, length int64) error {
 // release frees pages that are no longer in the index.
 func (in *inode) release(pages []uint32) {
 	sb := in.super()
-	release := frameRelease{a: &sb.arena}
+	release := frameRelease{arena: &sb.arena, hint: in.ID()}
 	for _, v := range pages {
 		if hasFrame(v) {
 			release.drop(frame(v))

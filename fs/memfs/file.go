@@ -212,7 +212,7 @@ func (in *inode) zeroPart(i int64, from, to int) {
 // has the inode any more.
 func (in *inode) dropPages(from, to int64) {
 	sb := in.super()
-	release := frameRelease{a: &sb.arena}
+	release := frameRelease{arena: &sb.arena, hint: in.ID()}
 	pages := int64(0)
 	in.pages.clear(from, to, func(v uint32) {
 		pages++

@@ -164,7 +164,7 @@ func (a *arena) pin(f frame) bool {
 // unpin drops a reference. hint chooses the stash.
 func (a *arena) unpin(f frame, hint uint64) {
 	if a.refs(f).Add(-1) == 0 {
-		a.put(f, hint)
+		a.put([]frame{f}, hint)
 	}
 }
 
@@ -216,35 +216,43 @@ func (a *arena) restock(st *frameStash) (frame, error) {
 	return batch[0], nil
 }
 
-// put stores a frame without references for the next one who needs one.
-func (a *arena) put(f frame, hint uint64) {
-	var batch [stashBatch]frame
+// put stores frames without references for the next one who needs some: a few
+// in a stash, many in the depot.
+func (a *arena) put(frames []frame, hint uint64) {
+	if len(frames) > stashBatch {
+		a.giveBack(frames)
+		return
+	}
+	var spill [stashBatch]frame
 	n := 0
 	st := a.stashOf(hint)
 	st.lock.Lock()
-	if st.n == stashSize {
+	if st.n+len(frames) > stashSize {
 		st.n -= stashBatch
-		n = copy(batch[:], st.frames[st.n:])
+		n = copy(spill[:], st.frames[st.n:])
 	}
-	st.frames[st.n] = f | frameDirty
-	st.n++
+	for _, f := range frames {
+		st.frames[st.n] = f | frameDirty
+		st.n++
+	}
 	st.lock.Unlock()
 	if n > 0 {
-		a.giveBack(batch[:n])
+		a.giveBack(spill[:n])
 	}
 }
 
 // A frameRelease collects the references that are dropped in one go.
 type frameRelease struct {
-	a *arena
-	n int
-	f [128]frame
+	arena *arena
+	hint  uint64
+	n     int
+	f     [128]frame
 }
 
 // drop drops the owner's reference on f.
 func (r *frameRelease) drop(f frame) {
-	if r.a.refs(f).Add(-1) != 0 {
-		return
+	if r.arena.refs(f).Add(-1) != 0 {
+		return // a reader's is the last one
 	}
 	if r.n == len(r.f) {
 		r.flush()
@@ -256,7 +264,7 @@ func (r *frameRelease) drop(f frame) {
 // flush ends the collection.
 func (r *frameRelease) flush() {
 	if r.n > 0 {
-		r.a.giveBack(r.f[:r.n])
+		r.arena.put(r.f[:r.n], r.hint)
 		r.n = 0
 	}
 }

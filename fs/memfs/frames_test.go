@@ -76,7 +76,7 @@ func TestFramesAreDistinctAndSlabsComeAndGo(t *testing.T) {
 	if got := a.mapped.Load(); got < 6 || got > 7 {
 		t.Errorf("%d slabs for %d frames", got, n)
 	}
-	release := frameRelease{a: a}
+	release := frameRelease{arena: a}
 	for _, f := range frames {
 		release.drop(f)
 	}
@@ -124,7 +124,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	if got := residentPages(t, a); got < 8*slabFrames || got > 8*slabFrames+stashSize {
 		t.Errorf("%d pages are resident with %d in use", got, len(frames))
 	}
-	release := frameRelease{a: a}
+	release := frameRelease{arena: a}
 	for _, f := range frames {
 		release.drop(f)
 	}

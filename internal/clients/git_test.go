@@ -10,7 +10,7 @@ func TestGitTogether(t *testing.T) {
 	requirePrograms(t, "git")
 	onSites(t, func(s *site) {
 		s.gitIdentity()
-		s.shell("git init -q -b main repo; cd repo; git config gc.auto 0; seq 200 | xargs touch; git add .; git commit -qm first")
+		s.shell("git init -q -b main repo; cd repo; seq 200 | xargs touch; git add .; git commit -qm first")
 		const processes, commits = 3, 8
 		var all []*running
 		for p := range processes {

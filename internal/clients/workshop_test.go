@@ -184,10 +184,11 @@ func (w *workshop) remove() {
 	w.prints("", "ls -A")
 }
 
-// gitIdentity has git know who commits.
+// gitIdentity has git know who commits, and tidy up only when it is told to.
 func (s *site) gitIdentity() {
 	s.env = append(s.env, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
-		"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=C", "GIT_COMMITTER_EMAIL=c@example.org")
+		"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=C", "GIT_COMMITTER_EMAIL=c@example.org",
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=gc.auto", "GIT_CONFIG_VALUE_0=0")
 }
 
 // goEnvironment has the go command keep all it writes on the site, and look for

@@ -33,8 +33,8 @@ func connect(m *mountEntry) (c *client, path string, err error) {
 			c, err := newClient(conn.(*net.UnixConn))
 			return c, p, err
 		}
-		// The one that tells most: somebody is there, somebody was there.
-		if !errors.Is(dialErr, fs.ErrNotExist) {
+		// The one that tells most: that somebody was there, then whatever.
+		if !errors.Is(dialErr, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
 			path, err = p, dialErr
 		}
 	}

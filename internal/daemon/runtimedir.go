@@ -49,10 +49,13 @@ func userRuntimeDir(uid int) string {
 }
 
 // socketPaths are the places where the socket of a mount can be: in this
-// user's own directory, in that of the system, in that of whoever mounted.
+// user's own directory, and in those of whoever mounted.
 func socketPaths(m *mountEntry) []string {
-	dirs := []string{ownRuntimeDir(), systemRuntimeDir}
+	dirs := []string{ownRuntimeDir()}
 	if uid, ok := mountUser(m); ok {
+		if uid == 0 {
+			dirs = append(dirs, systemRuntimeDir)
+		}
 		dirs = append(dirs, userRuntimeDir(uid))
 	}
 	var paths []string

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"embed"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,7 +13,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/govfs/govfs/fs/iofs"
 	"github.com/govfs/govfs/fuse"
 	"github.com/govfs/govfs/vfs"
 )
@@ -121,18 +119,10 @@ func (d *daemon) start() error {
 }
 
 // newNamespace mounts inside this process, with its identity: files may come to
-// belong to who mounts. Who mounts is a task, and a task lives in a namespace;
-// this one in an empty one, for as long as it takes.
+// belong to who mounts.
 func (c *Config) newNamespace() (*vfs.Namespace, error) {
-	ctx := context.Background()
-	empty, err := vfs.NewNamespaceOf(ctx, iofs.Type, "none", vfs.SuperReadOnly, embed.FS{})
-	if err != nil {
-		return nil, err
-	}
-	defer empty.Close(ctx)
-	t := empty.NewTask(processCred())
-	defer t.Exit()
-	return vfs.NewNamespace(t, c.Type, c.Source, c.Options.Flags, c.Options.Driver)
+	ctx := vfs.WithCred(context.Background(), processCred())
+	return vfs.NewNamespace(ctx, c.Type, c.Source, c.Options.Flags, c.Options.Driver)
 }
 
 // isOptionError reports whether a driver refuses an option that it was given:

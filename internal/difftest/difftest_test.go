@@ -11,10 +11,11 @@ import (
 )
 
 var (
-	seedFlag = flag.Uint64("seed", 0, "run the episode of this seed only")
-	opsFlag  = flag.Int("ops", 200_000, "operations in all; with -seed, in the episode")
-	onlyFlag = flag.String("only", "", "with -seed: the numbers of the operations to run, separated by commas")
-	baseFlag = flag.Uint64("base", 0, "first seed of a long run; 0: a new one each time")
+	seedFlag     = flag.Uint64("seed", 0, "run the episode of this seed only")
+	opsFlag      = flag.Int("ops", 200_000, "operations in all; with -seed, in the episode")
+	onlyFlag     = flag.String("only", "", "with -seed: the numbers of the operations to run, separated by commas")
+	minimizeFlag = flag.Duration("minimize", time.Minute, "how long to look for a shorter list of operations")
+	baseFlag     = flag.Uint64("base", 0, "first seed of a long run; 0: a new one each time")
 )
 
 // episodeOps is the length of an episode: long enough for a tree to grow and
@@ -71,7 +72,7 @@ func only(t *testing.T) []int {
 // agree runs episodes until there were as many operations as asked for.
 func agree(t *testing.T, ops int, others []Contender, configure func(seed uint64, ops int) Config) {
 	if *seedFlag != 0 {
-		f, err := Run(Episode{configure(*seedFlag, *opsFlag), only(t)}, host, others, time.Minute)
+		f, err := Run(Episode{configure(*seedFlag, *opsFlag), only(t)}, host, others, *minimizeFlag)
 		check(t, f, err)
 		return
 	}
@@ -82,7 +83,7 @@ func agree(t *testing.T, ops int, others []Contender, configure func(seed uint64
 	t.Logf("first seed %d", base)
 	begin := time.Now()
 	for n := 0; n < ops; n += episodeOps {
-		f, err := Run(Episode{Config: configure(base, min(episodeOps, ops-n))}, host, others, time.Minute)
+		f, err := Run(Episode{Config: configure(base, min(episodeOps, ops-n))}, host, others, *minimizeFlag)
 		check(t, f, err)
 		base++
 	}
