@@ -26,15 +26,19 @@ func (c *Context) Check() error {
 		}
 		n -= m
 	}
-	if n != 0 {
+	if n != 0 && c.posix.shared {
 		return fmt.Errorf("filelock: %d more records by owner than by type", n)
 	}
 	if err := c.checkFlock(); err != nil {
 		return err
 	}
-	n = len(c.flock.byOwner)
-	for _, t := range c.posix.types {
-		t.each(func(*Lock) bool { n++; return true })
+	n, active := len(c.flock.byOwner), 0
+	for _, o := range c.posix.inOrder() {
+		active++
+		o.tree.each(func(*Lock) bool { n++; return true })
+	}
+	if active != c.posix.active || active == 0 && c.posix.shared {
+		return fmt.Errorf("filelock: %d owners with records, counted as %d", active, c.posix.active)
 	}
 	if n != c.records {
 		return fmt.Errorf("filelock: %d records, counted as %d", n, c.records)
@@ -47,9 +51,6 @@ func (c *Context) Check() error {
 
 // checkOwner verifies the records of one owner and counts them.
 func (c *Context) checkOwner(o *ownerLocks) (n int, err error) {
-	if err := o.tree.check(); err != nil {
-		return 0, err
-	}
 	var last *Lock
 	o.tree.each(func(l *Lock) bool {
 		switch {
@@ -70,6 +71,9 @@ func (c *Context) checkOwner(o *ownerLocks) (n int, err error) {
 	})
 	if err == nil && n == 0 {
 		err = fmt.Errorf("filelock: an owner without records")
+	}
+	if err == nil {
+		err = o.tree.check()
 	}
 	return n, err
 }
@@ -98,9 +102,9 @@ func (c *Context) checkType(typ Type) (n int, err error) {
 func (t *rangeTree) check() error {
 	depth := -1
 	var last *Lock
-	var walk func(n *node, level int, from *child) error
-	walk = func(n *node, level int, from *child) error {
-		if len(n.leaf) > 0 && len(n.kids) > 0 || n.size() > fan || n.size() == 0 && n != &t.root {
+	var walk func(n *node, level int, floor int64, seq uint64) error
+	walk = func(n *node, level int, floor int64, seq uint64) error {
+		if len(n.leaf) > 0 && len(n.kids) > 0 || n.size() > fan || n.size() == 0 && n != &t.root || n.size() != len(n.leaf)+len(n.kids) {
 			return fmt.Errorf("filelock: a node of %d records and %d nodes", len(n.leaf), len(n.kids))
 		}
 		if n.kids == nil {
@@ -115,34 +119,42 @@ func (t *rangeTree) check() error {
 			e := &n.leaf[i]
 			l := e.lock
 			switch {
-			case e.start != l.Start || e.end != l.End:
-				return fmt.Errorf("filelock: %v: recorded as [%d,%d]", l.info(), e.start, e.end)
+			case n.starts[i] != l.Start || e.end != l.End || e.by != l.group:
+				return fmt.Errorf("filelock: %v: recorded as [%d,%d]", l.info(), n.starts[i], e.end)
 			case last != nil && !last.before(l):
 				return fmt.Errorf("filelock: %v comes after %v", l.info(), last.info())
-			case from != nil && (l.Start < from.start || l.Start == from.start && l.group.seq < from.seq):
-				return fmt.Errorf("filelock: %v: in a subtree from %d on", l.info(), from.start)
+			case l.Start < floor || l.Start == floor && l.group.seq < seq:
+				return fmt.Errorf("filelock: %v: in a subtree from %d on", l.info(), floor)
 			}
 			last = l
 		}
 		for i := range n.kids {
-			c := &n.kids[i]
-			if from != nil && (c.start < from.start || c.start == from.start && c.seq < from.seq) {
-				return fmt.Errorf("filelock: a subtree from %d on in one from %d on", c.start, from.start)
+			c, start := &n.kids[i], n.starts[i]
+			if start < floor || start == floor && c.seq < seq {
+				return fmt.Errorf("filelock: a subtree from %d on in one from %d on", start, floor)
 			}
-			if last != nil && (c.start < last.Start || c.start == last.Start && c.seq <= last.group.seq) {
-				return fmt.Errorf("filelock: a subtree from %d on after %v", c.start, last.info())
+			if last != nil && (start < last.Start || start == last.Start && c.seq <= last.group.seq) {
+				return fmt.Errorf("filelock: a subtree from %d on after %v", start, last.info())
 			}
-			if err := walk(c.node, level+1, c); err != nil {
+			if err := walk(c.node, level+1, start, c.seq); err != nil {
 				return err
 			}
-			// Of two owners who reach as far either may be named.
-			if r := c.node.reach(); !t.plain && (r.far != c.reach.far || r.rest != c.reach.rest || r.by != c.reach.by && r.far != r.rest) {
+			if r := t.reachOf(c.node); !t.saysOf(&c.reach, &r) {
 				return fmt.Errorf("filelock: reach is %v, recorded as %v", r, c.reach)
 			}
 		}
 		return nil
 	}
-	return walk(&t.root, 0, nil)
+	return walk(&t.root, 0, 0, 0)
+}
+
+// saysOf reports whether what is recorded of a subtree is right: of two owners
+// who reach as far either may be named, and one who has all need not be.
+func (t *rangeTree) saysOf(recorded, r *reach) bool {
+	if t.disjoint {
+		return recorded.by == nil || recorded.by == r.by
+	}
+	return r.far == recorded.far && r.rest == recorded.rest && (r.by == recorded.by || r.far == r.rest)
 }
 
 func (c *Context) checkFlock() error {
@@ -188,12 +200,15 @@ func (c *Context) checkQueue(l *Lock) error {
 	if q.holder != l || q.length == 0 {
 		return fmt.Errorf("filelock: %v: not the holder of its queue of %d", l.info(), q.length)
 	}
-	n, readers := 0, 0
+	n, readers, checks := 0, 0, 0
 	for w := q.first; w != nil; w = w.next {
 		n++
 		req := w.lock
 		if req.Type == Read {
 			readers++
+		}
+		if req.Flags&FlagAccess != 0 {
+			checks++
 		}
 		lease := l.Kind.leaseLike()
 		switch {
@@ -220,8 +235,9 @@ func (c *Context) checkQueue(l *Lock) error {
 			return fmt.Errorf("filelock: %v: not known to deadlock detection", req.info())
 		}
 	}
-	if n != q.length || readers != q.readers {
-		return fmt.Errorf("filelock: %d wait for %v, %d of them to read, counted as %d and %d", n, l.info(), readers, q.length, q.readers)
+	if n != q.length || readers != q.readers || checks != q.checks {
+		return fmt.Errorf("filelock: %d wait for %v, %d of them to read and %d to look, counted as %d, %d and %d",
+			n, l.info(), readers, checks, q.length, q.readers, q.checks)
 	}
 	return nil
 }

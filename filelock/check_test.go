@@ -56,7 +56,7 @@ func TestCheckFindsDamage(t *testing.T) {
 		{"another family", func(c *Context, a, b *Lock) { b.queue.first.lock.Kind = Flock }},
 		{"which does not conflict", func(c *Context, a, b *Lock) { b.queue.first.lock.Start = 1000 }},
 		{"not the holder", func(c *Context, a, b *Lock) { b.queue.holder = a }},
-		{"to read, counted as", func(c *Context, a, b *Lock) { b.queue.readers = 7 }},
+		{"of them to read", func(c *Context, a, b *Lock) { b.queue.readers = 7 }},
 		{"not all of", func(c *Context, a, b *Lock) { b.queue.start-- }},
 		{"are not answered", func(c *Context, a, b *Lock) { c.opened = append(c.opened, b.queue) }},
 	} {

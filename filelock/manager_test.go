@@ -182,14 +182,19 @@ func TestNotifiedManagerRepeatsTheRequest(t *testing.T) {
 		}
 	}
 	mustSet(t, c, "A", Unlock, 0, 0)
+	if len(s.notified) != 0 || c.Waiters() != 1 {
+		t.Fatalf("the rest is still locked, but %v is notified, and %d wait", s.notified, c.Waiters())
+	}
+	mustSet(t, c, "A", Unlock, 0, End)
 	if len(s.notified) != 1 || s.notified[0] != req || c.Waiters() != 0 {
 		t.Fatalf("notified %v, %d wait", s.notified, c.Waiters())
 	}
 	if err := c.Cancel(req); err != syscall.ENOENT {
 		t.Errorf("cancel after the notification: %v", err)
 	}
+	mustSet(t, c, "A", Write, 3, 3) // faster than the manager
 	if err := c.SetPosix(context.Background(), req, nil); err != ErrDeferred {
-		t.Errorf("the rest is still locked: %v", err)
+		t.Errorf("locked again: %v", err)
 	}
 	mustSet(t, c, "A", Unlock, 0, End)
 	if err := c.SetPosix(context.Background(), req, nil); err != nil {

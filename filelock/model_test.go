@@ -26,9 +26,8 @@ const (
 type modelOwner struct{ index int }
 
 type modelWait struct {
-	file    int
-	req     *Lock
-	blocker int // owner
+	file int
+	req  *Lock
 }
 
 type model struct {
@@ -131,14 +130,35 @@ func (m *model) conflicts(file int, req *Lock) (all []string, first int) {
 	return all, first
 }
 
-// deadlock reports whether owner, waiting for blocker, would close a cycle.
-func (m *model) deadlock(owner, blocker int) bool {
-	const openFile = modelOwners - 1
-	if owner == openFile {
+const openFile = modelOwners - 1
+
+// edges is who waits for whom, as the listings say, as far as it counts for
+// deadlocks.
+func (m *model) edges() (blocker [modelOwners]int) {
+	for o := range blocker {
+		blocker[o] = -1
+	}
+	for _, c := range m.files {
+		for _, h := range c.Snapshot() {
+			holder := h.Owner.Value().(*modelOwner).index
+			for _, w := range h.Waiters {
+				if o := w.Owner.Value().(*modelOwner).index; o != openFile && holder != openFile && !h.Notified {
+					blocker[o] = holder
+				}
+			}
+		}
+	}
+	return blocker
+}
+
+// deadlock reports whether owner, waiting for holder, would close a cycle.
+func (m *model) deadlock(owner, holder int) bool {
+	if owner == openFile || holder == openFile {
 		return false
 	}
-	for o := blocker; o != openFile && m.waits[o] != nil; o = m.waits[o].blocker {
-		if m.waits[o].blocker == owner {
+	blocker := m.edges()
+	for o := holder; blocker[o] >= 0; o = blocker[o] {
+		if blocker[o] == owner {
 			return true
 		}
 	}
@@ -148,11 +168,15 @@ func (m *model) deadlock(owner, blocker int) bool {
 // set makes a request, or repeats one, and compares the answer.
 func (m *model) set(file int, req *Lock) {
 	owner := ownerIndex(req)
-	var conf Lock
-	err := m.files[file].SetPosix(context.Background(), req, &conf)
 	if w := m.waits[owner]; w != nil && w.req == req {
 		m.waits[owner] = nil
 	}
+	var circle [modelOwners]bool
+	for o := range circle {
+		circle[o] = m.deadlock(owner, o)
+	}
+	var conf Lock
+	err := m.files[file].SetPosix(context.Background(), req, &conf)
 	if conflicts, first := m.conflicts(file, req); len(conflicts) > 0 {
 		got := fmt.Sprintf("%d:%c%d-%d", ownerIndex(&conf), "rw"[conf.Type], conf.Start, modelEnd(conf.End))
 		if !slices.Contains(conflicts, got) || conf.Start != int64(first) {
@@ -162,7 +186,7 @@ func (m *model) set(file int, req *Lock) {
 		want := error(syscall.EAGAIN)
 		if req.Flags&FlagSleep != 0 {
 			want = ErrDeferred
-			if m.deadlock(owner, blocker) {
+			if circle[blocker] {
 				want = syscall.EDEADLK
 			}
 		}
@@ -170,7 +194,7 @@ func (m *model) set(file int, req *Lock) {
 			m.t.Fatalf("%v against %v: %v, want %v", m.print(req), conflicts, err, want)
 		}
 		if err == ErrDeferred {
-			m.waits[owner] = &modelWait{file, req, blocker}
+			m.waits[owner] = &modelWait{file, req}
 			return
 		}
 	} else {
@@ -214,13 +238,26 @@ func (m *model) settle() {
 			}
 			for _, w := range h.Waiters {
 				o := w.Owner.Value().(*modelOwner).index
-				if mw := m.waits[o]; mw == nil || mw.file != f || mw.blocker != h.Owner.Value().(*modelOwner).index {
+				mw := m.waits[o]
+				if mw == nil || mw.file != f || h.Notified {
 					m.t.Fatalf("owner %d waits for %v, the model says %+v", o, h.Info, mw)
+				}
+				all, _ := m.conflicts(f, mw.req)
+				if holder := fmt.Sprintf("%d:%c%d-%d", ownerIndex(&Lock{Owner: h.Owner}), "rw"[h.Type], h.Start, modelEnd(h.End)); !slices.Contains(all, holder) {
+					m.t.Fatalf("owner %d waits for %s, in its way are %v", o, holder, all)
 				}
 			}
 		}
 		if held != m.held[f] {
 			m.t.Fatalf("file %d: held\n%v\nmodel\n%v", f, held, m.held[f])
+		}
+	}
+	blocker := m.edges()
+	for o := range blocker {
+		for n, b := 0, blocker[o]; b >= 0; n, b = n+1, blocker[b] {
+			if n > modelOwners {
+				m.t.Fatalf("owners wait in a circle: %v", blocker)
+			}
 		}
 	}
 	waiting := 0

@@ -89,7 +89,7 @@ func (p *posixLocks) add(req *Lock) *ownerLocks {
 	}
 	key := req.ownerKey()
 	p.seq++
-	o := &ownerLocks{tree: rangeTree{disjoint: true, plain: true}, key: key, seq: p.seq, next: p.owners[key]}
+	o := &ownerLocks{tree: rangeTree{disjoint: true}, key: key, seq: p.seq, next: p.owners[key]}
 	p.owners[key] = o
 	if o.local() {
 		p.last = o

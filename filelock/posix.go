@@ -9,12 +9,19 @@ import (
 // posixLocks are the POSIX and OFD records of one file. No two of different
 // owners conflict where they overlap.
 type posixLocks struct {
-	types  [2]rangeTree // by Type: Read, Write
 	owners map[ownerKey]*ownerLocks
 	seq    uint64
+	active int         // owners with records
+	last   *ownerLocks // the local one that was asked for last
+	idle   *ownerLocks // a local one without records
 
-	last *ownerLocks // the local one that was asked for last
-	idle *ownerLocks // a local one without records
+	// types are the records of all owners by Type, Read and Write. They are
+	// kept from when a second owner asks until all records are gone, which is
+	// what shared says: most files are locked by one at a time.
+	types  [2]rangeTree
+	shared bool
+
+	affected []*Lock // of a plan, to use again
 }
 
 // SetPosix locks or unlocks the byte range of a POSIX or OFD request. The
@@ -144,6 +151,12 @@ func (p *posixLocks) conflict(req *Lock, own *ownerLocks) *Lock {
 	if req.Type == Unlock {
 		return nil
 	}
+	if !p.shared {
+		if p.active == 0 || own != nil && !own.tree.empty() {
+			return nil // there is nobody else
+		}
+		p.share()
+	}
 	l := p.types[Write].overlapping(req.Start, req.End, own)
 	if req.Type == Write {
 		r := p.types[Read].overlapping(req.Start, req.End, own)
@@ -180,9 +193,9 @@ func (c *Context) setPosix(req, conf *Lock) error {
 // grantPosix does what a request asks for that nothing is in the way of. The
 // caller holds flc_lock.
 func (c *Context) grantPosix(req *Lock, own *ownerLocks) error {
-	var buf [8]*Lock
-	p := plan{req: req, own: own, affected: buf[:0]}
+	p := plan{req: req, own: own, affected: c.posix.affected[:0]}
 	p.make()
+	defer c.posix.keep(&p)
 	if req.Type == Unlock && len(p.affected) == 0 {
 		if req.Flags&FlagExists != 0 {
 			return syscall.ENOENT
@@ -224,7 +237,8 @@ func (p *plan) make() {
 		if hi < End {
 			hi++
 		}
-		for l := p.own.tree.reaching(lo); l != nil && l.Start <= hi; {
+		for e := p.own.tree.reaching(lo); e.lock != nil && e.start <= hi; {
+			l := e.lock
 			switch {
 			case l.Type == req.Type:
 				p.start, p.end = min(p.start, l.Start), max(p.end, l.End)
@@ -243,14 +257,22 @@ func (p *plan) make() {
 					p.delta++
 				}
 			}
-			if l.End == End {
+			if e.end == End {
 				break
 			}
-			l = p.own.tree.reaching(l.End + 1)
+			e = p.own.tree.reaching(e.end + 1)
 		}
 	}
 	if !merged && req.Type != Unlock {
 		p.delta++
+	}
+}
+
+// keep takes the memory of a plan that is done with.
+func (p *posixLocks) keep(done *plan) {
+	if len(done.affected) <= 64 {
+		clear(done.affected)
+		p.affected = done.affected[:0]
 	}
 }
 
@@ -314,14 +336,39 @@ func (c *Context) forget(l *Lock) {
 }
 
 func (p *posixLocks) link(l *Lock, own *ownerLocks) {
+	if own.tree.empty() {
+		p.active++
+	}
 	l.group = own
 	own.tree.insert(l)
-	p.types[l.Type].insert(l)
+	if p.shared {
+		p.types[l.Type].insert(l)
+	}
 }
 
 func (p *posixLocks) unlink(l *Lock) {
-	l.group.tree.remove(l)
-	p.types[l.Type].remove(l)
+	own := l.group
+	own.tree.remove(l)
+	if p.shared {
+		p.types[l.Type].remove(l)
+	}
+	if own.tree.empty() {
+		p.active--
+		p.shared = p.shared && p.active > 0
+	}
+}
+
+// share begins to keep the records by type.
+func (p *posixLocks) share() {
+	p.shared = true
+	for _, o := range p.owners {
+		for ; o != nil; o = o.next {
+			o.tree.each(func(l *Lock) bool {
+				p.types[l.Type].insert(l)
+				return true
+			})
+		}
+	}
 }
 
 func (p *posixLocks) resize(l *Lock, start, end int64) {

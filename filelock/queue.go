@@ -50,6 +50,7 @@ type waitQueue struct {
 	first, last *waiter
 	length      int
 	readers     int // of type Read
+	checks      int // with FlagAccess
 
 	// All who wait want the bytes from start to end, if start is not above
 	// it. It may be more than these, since the leaving of one is not counted.
@@ -86,11 +87,18 @@ func (q *waitQueue) insertAfter(at, w *waiter) {
 	} else {
 		q.last = w
 	}
-	q.length++
-	if w.lock.Type == Read {
-		q.readers++
-	}
+	q.count(w, 1)
 	q.start, q.end = max(q.start, w.lock.Start), min(q.end, w.lock.End)
+}
+
+func (q *waitQueue) count(w *waiter, n int) {
+	q.length += n
+	if w.lock.Type == Read {
+		q.readers += n
+	}
+	if w.lock.Flags&FlagAccess != 0 {
+		q.checks += n
+	}
 }
 
 // remove takes w out, and the queue from its holder if it was the last.
@@ -106,10 +114,7 @@ func (q *waitQueue) remove(w *waiter) {
 		q.last = w.prev
 	}
 	w.prev, w.next, w.queue = nil, nil, nil
-	q.length--
-	if w.lock.Type == Read {
-		q.readers--
-	}
+	q.count(w, -1)
 	if q.length == 0 && q.holder != nil {
 		q.holder.queue = nil
 	}
@@ -134,9 +139,9 @@ func joined(a, b *waitQueue) *waitQueue {
 }
 
 // allConflict reports whether l, of an owner of whom none is in the queue, is
-// in the way of everybody there.
+// in the way of everybody there, and nobody wants to know of the change.
 func (q *waitQueue) allConflict(l *Lock) bool {
-	if l.Type == Read && q.readers > 0 {
+	if l.Type == Read && q.readers > 0 || q.checks > 0 {
 		return false
 	}
 	return l.Kind == Flock || q.start <= q.end && l.Start <= q.end && l.End >= q.start

@@ -167,6 +167,11 @@ func (c *Context) putBehind(q *waitQueue, holder *Lock) bool {
 // holds flc_lock.
 func (c *Context) answer(w *waiter) *Lock {
 	req := w.lock
+	if req.Flags&FlagAccess != 0 {
+		// It takes nothing, and may not depend on the lock any more.
+		w.finish(nil)
+		return nil
+	}
 	var own *ownerLocks
 	var l *Lock
 	if req.Kind == Flock {
@@ -192,12 +197,8 @@ func (c *Context) answer(w *waiter) *Lock {
 		}
 		// It is for the manager to hear of the deadlock when it asks again.
 	}
-	switch {
-	case req.deferred():
+	if req.deferred() {
 		return c.notify(w)
-	case req.Flags&FlagAccess != 0:
-		w.finish(nil)
-		return nil
 	}
 	kept := len(c.dispose)
 	var err error
@@ -205,7 +206,7 @@ func (c *Context) answer(w *waiter) *Lock {
 	if req.Kind == Flock {
 		record, err = c.grantFlock(req)
 	} else if err = c.grantPosix(req, own); err == nil {
-		record = c.posix.find(req).tree.reaching(req.Start)
+		record = c.posix.find(req).tree.reaching(req.Start).lock
 	}
 	w.dispose = append(w.dispose, c.dispose[kept:]...)
 	c.dispose = c.dispose[:kept]

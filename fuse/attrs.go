@@ -87,17 +87,15 @@ func (fs *rawFS) SetAttr(cancel <-chan struct{}, in *gofuse.SetAttrIn, out *gofu
 // the stamp of a chown that keeps both owners, which also takes setuid and
 // setgid from a file; and before a change of the data of a file whose setuid,
 // setgid or capabilities have to go, which the request for that change sees to.
-// Nothing tells which one it is. So what only a chown may do is done for those
-// who may chown, and others are not refused: a writer need not own the file.
+// Only capabilities that it has removed just before tell which one it is. Else
+// what a chown does is done for those who may chown, and others are not refused:
+// a writer need not own the file.
 func (fs *rawFS) setNothing(t *vfs.Task, n *node, in *gofuse.SetAttrIn) error {
 	const unchanged = ^uint32(0)
-	caller := ofCaller(&in.Caller)
-	t.SetCred(caller)
-	if caller.Has(vfs.CapFsetid) {
-		if _, err := n.path.Getxattr(t, "security.capability", nil); err == nil {
-			return nil // the write of somebody who may keep setuid
-		}
+	if n.uncapped.CompareAndSwap(in.Pid, 0) {
+		return nil
 	}
+	t.SetCred(ofCaller(&in.Caller))
 	if err := n.path.Chown(t, unchanged, unchanged); err != unix.EPERM {
 		return err
 	}

@@ -2,6 +2,7 @@ package fuse
 
 import (
 	"math"
+	"unsafe"
 
 	gofuse "github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
@@ -11,26 +12,31 @@ import (
 
 // Requests about the data of open files.
 
-// inPlace is the result of a read that is where the answer goes already.
-type inPlace struct{ n int }
+// inPlace is the result of a read into the buffer that the decoder gave, which
+// is where the answer goes as a rule: then nothing is left to be copied.
+type inPlace struct{ data []byte }
 
-func (r *inPlace) Size() int { return r.n }
+func (r *inPlace) Size() int { return len(r.data) }
 func (r *inPlace) Done()     {}
 
-func (r *inPlace) Bytes(buf []byte) ([]byte, gofuse.Status) { return buf[:r.n], gofuse.OK }
+func (r *inPlace) Bytes([]byte) ([]byte, gofuse.Status) { return r.data, gofuse.OK }
 
-// Readv is how the decoder takes a result: it offers the place where the data
-// are.
-func (r *inPlace) Readv([][]byte) (int, gofuse.Status) { return r.n, gofuse.OK }
+// Readv is how the decoder takes the result to where the answer goes.
+func (r *inPlace) Readv(dst [][]byte) (int, gofuse.Status) {
+	if len(dst) == 1 && unsafe.SliceData(dst[0]) == unsafe.SliceData(r.data) {
+		return len(r.data), gofuse.OK
+	}
+	n := 0
+	for _, d := range dst {
+		n += copy(d, r.data[n:])
+	}
+	return n, gofuse.OK
+}
 
 func (fs *rawFS) Read(cancel <-chan struct{}, in *gofuse.ReadIn, buf []byte) (gofuse.ReadResult, gofuse.Status) {
 	n := 0
 	st := fs.open(cancel, &in.InHeader, in.Fh, func(t *vfs.Task, h *handle) (err error) {
-		// The kernel changes this flag of an open file without telling; it
-		// comes with each read.
-		if flags := int(in.Flags); (flags^h.file.Flags())&unix.O_NOATIME != 0 {
-			h.file.ReplaceFlags(unix.O_NOATIME, flags)
-		}
+		followNoAtime(h.file, in)
 		n, err = h.file.Pread(t, buf, int64(in.Offset))
 		return err
 	})
@@ -38,7 +44,15 @@ func (fs *rawFS) Read(cancel <-chan struct{}, in *gofuse.ReadIn, buf []byte) (go
 		return nil, st
 	}
 	fs.counters.read.Add(uint64(n))
-	return &inPlace{n}, gofuse.OK
+	return &inPlace{buf[:n]}, gofuse.OK
+}
+
+// followNoAtime gives an open file the O_NOATIME that it has over there: the
+// kernel changes it without telling, but it comes with each read.
+func followNoAtime(f *vfs.File, in *gofuse.ReadIn) {
+	if flags := int(in.Flags); (flags^f.Flags())&unix.O_NOATIME != 0 {
+		f.ReplaceFlags(unix.O_NOATIME, flags)
+	}
 }
 
 func (fs *rawFS) Write(cancel <-chan struct{}, in *gofuse.WriteIn, data []byte) (uint32, gofuse.Status) {

@@ -29,6 +29,7 @@ func direntSize(name string) int {
 // them the directory is locked.
 func (fs *rawFS) list(cancel <-chan struct{}, in *gofuse.ReadIn, size, extra int, each func(*vfs.Task, *handle, gofuse.DirEntry)) gofuse.Status {
 	return fs.open(cancel, &in.InHeader, in.Fh, func(t *vfs.Task, h *handle) error {
+		followNoAtime(h.file, in)
 		entries, err := gather(t, h, int64(in.Offset), size, extra)
 		for _, e := range entries {
 			each(t, h, e)

@@ -31,6 +31,9 @@ type kernelMount struct {
 
 // mountDir resolves the mount point and says what is wrong with it.
 func mountDir(dir string) (string, error) {
+	if dir == "" {
+		return "", fmt.Errorf("fuse: no mount point is given: %w", unix.ENOENT)
+	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return "", fmt.Errorf("fuse: mount on %s: %w", dir, err)

@@ -21,6 +21,9 @@ type node struct {
 	lookups uint64       // that the kernel will forget; under the shard's lock
 	listing listing      // of a directory
 	shared  sharedFile
+	// uncapped is the thread that has just removed the file capabilities: what
+	// the kernel does for a write, and tells by a change of nothing.
+	uncapped atomic.Uint32
 }
 
 // A sharedFile is the open file of a node on a mount without handles.

@@ -299,11 +299,12 @@ func (q *notifier) send(n *notice) error {
 		put.PutUint64(b[8:], n.child)
 		put.PutUint32(b[16:], uint32(len(n.name)))
 		err := q.transport.notify(notifyDelete, b[:24], nameBytes(n.name))
-		if err == nil || err == unix.ENOENT || err == unix.ENODEV {
+		if err == nil || err == unix.ENODEV {
 			return err
 		}
-		// Something is mounted on it, or it has entries that are in use:
-		// make the name one to be looked up again, at least.
+		// Something is mounted on it, it has entries that are in use, or the
+		// kernel has another object there: make the name one to be looked up
+		// again, at least.
 		fallthrough
 	case noticeEntry:
 		b = [24]byte{}

@@ -2,57 +2,15 @@ package fuse_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"sort"
 	"strings"
-	"syscall"
-	"testing"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/govfs/govfs/fuse"
 )
-
-// A script is a list of calls in a directory; it prints what each of them says.
-// Every script prints on a mount what it prints on the host's tmpfs.
-type script struct {
-	name string
-	// user, if not zero, is who runs the second part, after root's first.
-	user  uint32
-	setup func(p *printer, dir string)
-	run   func(p *printer, dir string)
-}
-
-type printer struct{ strings.Builder }
-
-func (p *printer) say(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
-
-// err prints a call and its error, as a name.
-func (p *printer) err(what string, err error) {
-	var errno unix.Errno
-	switch {
-	case err == nil:
-		p.say("%s: ok", what)
-	case errors.As(err, &errno):
-		p.say("%s: %s", what, unix.ErrnoName(errno))
-	default:
-		p.say("%s: %v", what, err)
-	}
-}
-
-// stat prints mode, links and size.
-func (p *printer) stat(path string) {
-	var st unix.Stat_t
-	if err := unix.Lstat(path, &st); err != nil {
-		p.err("stat", err)
-		return
-	}
-	p.say("mode %o links %d size %d uid %d gid %d rdev %x", st.Mode, st.Nlink, st.Size, st.Uid, st.Gid, st.Rdev)
-}
 
 const someUser, someGroup, otherGroup = 12345, 12346, 12347
 
@@ -509,106 +467,4 @@ func listXattr(path string) []string {
 	names := strings.Split(strings.TrimSuffix(string(buf[:n]), "\x00"), "\x00")
 	sort.Strings(names)
 	return names
-}
-
-func init() {
-	// script name dir part: runs one part of a script.
-	helpers["script"] = func(args []string) error {
-		for _, s := range scripts {
-			if s.name == args[0] {
-				var p printer
-				if args[2] == "setup" {
-					s.setup(&p, args[1])
-				} else {
-					if s.user != 0 {
-						if err := become(int(s.user), int(s.user), someGroup); err != nil {
-							return err
-						}
-					}
-					s.run(&p, args[1])
-				}
-				fmt.Print(p.String())
-			}
-		}
-		return nil
-	}
-}
-
-// become makes the process an ordinary user's: only then, as the user may not
-// execute the test binary.
-func become(uid, gid int, groups ...int) error {
-	if err := syscall.Setgroups(groups); err != nil {
-		return err
-	}
-	if err := syscall.Setresgid(gid, gid, gid); err != nil {
-		return err
-	}
-	return syscall.Setresuid(uid, uid, uid)
-}
-
-// play runs a script in a directory, in processes of its own.
-func play(t *testing.T, s *script, dir string) string {
-	must(t, os.Chmod(dir, 0o777))
-	out := ""
-	if s.setup != nil {
-		out += run(t, "script", s.name, dir, "setup")
-	}
-	return out + "\n--\n" + run(t, "script", s.name, dir, "run")
-}
-
-// TestScripts compares what programs see on a mount with what they see on the
-// host's tmpfs.
-func TestScripts(t *testing.T) {
-	needMount(t)
-	for _, mode := range []struct {
-		name string
-		opt  fuse.Options
-	}{
-		{"kernel", fuse.Options{AllowOther: true}},
-		{"core", fuse.Options{AllowOther: true, Permissions: fuse.PermissionsCore}},
-	} {
-		t.Run(mode.name, func(t *testing.T) {
-			root := mountAt(t, newMem(t, ""), mode.opt).Dir()
-			for i := range scripts {
-				s := &scripts[i]
-				t.Run(s.name, func(t *testing.T) {
-					dir := fmt.Sprintf("%s/%d", root, i)
-					must(t, os.Mkdir(dir, 0o777))
-					host, err := os.MkdirTemp("/dev/shm", "govfs-script-")
-					must(t, err)
-					defer removeAll(host)
-					defer removeAll(dir)
-					got, want := play(t, s, dir), play(t, s, host)
-					if got != want {
-						t.Error(difference(got, want))
-					}
-				})
-			}
-		})
-	}
-}
-
-// removeAll removes a tree in which files may be immutable.
-func removeAll(dir string) {
-	_ = setFlags(dir+"/f", 0)
-	_ = setFlags(dir+"/d", 0)
-	_ = os.RemoveAll(dir)
-}
-
-// difference shows the lines that differ.
-func difference(got, want string) string {
-	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
-	var b strings.Builder
-	for i := range max(len(g), len(w)) {
-		at := func(lines []string) string {
-			if i < len(lines) {
-				return lines[i]
-			}
-			return ""
-		}
-		if at(g) != at(w) {
-			fmt.Fprintf(&b, "line %d: mount %q, tmpfs %q (after %q)\n", i+1, at(g), at(w), at(w[max(i-1, 0):]))
-		}
-	}
-	return b.String()
 }

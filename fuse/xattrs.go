@@ -49,7 +49,11 @@ func (fs *rawFS) SetXAttr(cancel <-chan struct{}, in *gofuse.SetXAttrIn, name st
 
 func (fs *rawFS) RemoveXAttr(cancel <-chan struct{}, h *gofuse.InHeader, name string) gofuse.Status {
 	return fs.xattr(cancel, h, func(t *vfs.Task, n *node) error {
-		return t.Removexattr(vfs.AtPath(n.path), "", name, unix.AT_EMPTY_PATH)
+		err := t.Removexattr(vfs.AtPath(n.path), "", name, unix.AT_EMPTY_PATH)
+		if err == nil && name == "security.capability" {
+			n.uncapped.Store(h.Pid)
+		}
+		return err
 	})
 }
 

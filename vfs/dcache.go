@@ -93,12 +93,6 @@ func hashMix(h, x uint64) uint64 {
 
 func hashEnd(h uint64) uint32 { return uint32(h ^ h>>32) }
 
-// hashName is the default hash of a name.
-func hashName(name string) uint32 {
-	_, _, hash := splitName(name)
-	return hash
-}
-
 // bucketHash mixes the directory into the hash of a name.
 func bucketHash(parent *Dentry, hash uint32) uint32 {
 	x := (parent.id ^ uint64(hash)<<20) * 0x9e3779b97f4a7c15

@@ -102,6 +102,12 @@ func TestDriverComparesNames(t *testing.T) {
 	}
 }
 
+// hashName is the default hash of a name.
+func hashName(name string) uint32 {
+	_, _, hash := splitName(name)
+	return hash
+}
+
 func TestSplitName(t *testing.T) {
 	names := []string{"a", "ab", "abcdefg", "abcdefgh", "abcdefghi", "abcdefghijklmnop", "abcdefghijklmnopq", "\xff\xfe.", "/"[:0] + "x"}
 	for _, name := range names {

@@ -28,10 +28,6 @@ func (w *walk) dotDot() error {
 	return nil
 }
 
-func (w *walk) atRoot() bool {
-	return w.path == w.root
-}
-
 func (w *walk) dotDotRCU() error {
 	if w.flags&walkScoped != 0 {
 		return unix.ECHILD

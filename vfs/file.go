@@ -7,7 +7,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/govfs/govfs/lockdep"
-	"github.com/govfs/govfs/pagecache"
 )
 
 // FileMode says what may be done with an open file (the kernel's f_mode).
@@ -60,10 +59,8 @@ type File struct {
 
 	// Private belongs to the driver.
 	Private any
-	// wbErr is where this file has seen the inode's writeback errors to.
-	wbErr pagecache.ErrorMark
-	owner fileOwner
-	locks atomic.Bool // POSIX locks may have been taken through it
+	owner   fileOwner
+	locks   atomic.Bool // POSIX locks may have been taken through it
 
 	atomic *atomicState // of an AtomicOpen in progress
 }
@@ -128,19 +125,6 @@ func (f *File) Get() *File {
 		panic("vfs: reference taken on a closed file")
 	}
 	return f
-}
-
-// getUnlessClosed takes a reference if the file still is open.
-func (f *File) getUnlessClosed() bool {
-	for {
-		n := f.count.Load()
-		if n == 0 {
-			return false
-		}
-		if f.count.CompareAndSwap(n, n+1) {
-			return true
-		}
-	}
 }
 
 // Put drops a reference. The last one closes the file: locks go, then

@@ -244,7 +244,6 @@ func (m *Mount) getIf(seq uint32) bool {
 type Namespace struct {
 	root       *Mount
 	count      atomic.Int32
-	seq        atomic.Uint64 // changes of the tree
 	protection atomic.Uint32 // Protection
 }
 

@@ -19,9 +19,6 @@ const (
 // statxSyncType is AT_STATX_SYNC_TYPE, which x/sys does not name.
 const statxSyncType = 0x6000
 
-// atStatxSync is AT_STATX_SYNC_TYPE: how fresh the answer must be.
-const atStatxSync = 0x6000
-
 const statFlags = unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT | unix.AT_EMPTY_PATH | statxSyncType
 
 // atWalk is the walk that AT_ flags ask for.

@@ -301,4 +301,11 @@ mount -t tmpfs none /dev && mknod -m 600 /dev/fuse c 10 229 && `+
 	if r.code != 1 || !strings.Contains(r.stderr, "no right to open /dev/fuse; run as root") {
 		t.Errorf("with root's /dev/fuse: exit %d: %s", r.code, r.stderr)
 	}
+	r = b.runCommand("unshare", "-m", "--propagation", "private", "sh", "-c", `
+mount -t tmpfs none /dev && mknod -m 666 /dev/fuse c 10 229 && : >/dev/none &&
+if [ -e /usr/bin/fusermount3 ]; then mount --bind /dev/none /usr/bin/fusermount3; fi && `+
+		`setpriv --reuid=65534 --regid=65534 --clear-groups `+binary+` mount mem `+b.mnt)
+	if r.code != 1 || !strings.Contains(r.stderr, "fusermount3 is not installed; install it (apt-get install fuse3), or run as root") {
+		t.Errorf("without fusermount3: exit %d: %s", r.code, r.stderr)
+	}
 }

@@ -266,6 +266,42 @@ func TestMountOfDeadDaemonIsCleared(t *testing.T) {
 	b.ok("umount", b.mnt)
 }
 
+func TestLastWordsOfDeadDaemonAreKept(t *testing.T) {
+	requireMount(t)
+	b := newBench(t)
+	b.ok("mount", "mem", b.mnt)
+	unix.Kill(b.daemon(), unix.SIGQUIT)
+	b.eventually("the daemon is dead", func() bool { return len(b.daemons()) == 0 })
+	r := b.govfs("umount", b.mnt)
+	_, log, ok := strings.Cut(strings.TrimSpace(r.stderr), "its log is ")
+	if r.code != 0 || !ok {
+		t.Fatalf("exit %d, %q", r.code, r.stderr)
+	}
+	text, err := os.ReadFile(log)
+	if err != nil || !strings.Contains(string(text), "SIGQUIT") {
+		t.Errorf("%s: %v, %q", log, err, text)
+	}
+	os.Remove(log)
+}
+
+func TestSecondSignalForcesWhatOthersHold(t *testing.T) {
+	requireMount(t)
+	requireProgram(t, "unshare")
+	b := newBench(t)
+	b.ok("mount", "mem", b.mnt)
+	pid := b.daemon()
+	_, letGo := b.holder(`exec unshare -m --propagation private sh -c 'echo ready; read end'`)
+	unix.Kill(pid, unix.SIGTERM)
+	b.eventually("it is unmounted here", func() bool { return b.mounted() == "" })
+	time.Sleep(100 * time.Millisecond)
+	if b.daemon() != pid {
+		t.Error("the daemon did not wait for the other namespace")
+	}
+	unix.Kill(pid, unix.SIGTERM)
+	b.eventually("the daemon has ended", func() bool { return len(b.daemons()) == 0 })
+	letGo()
+}
+
 func TestDeadMountWithoutSocketIsCleared(t *testing.T) {
 	requireMount(t)
 	b := newBench(t)

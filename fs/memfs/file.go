@@ -16,9 +16,9 @@ const endOfPages = vfs.MaxFileSize>>pageShift + 1
 // dataFileMethods are the methods of open regular files.
 type dataFileMethods struct{ ioctlMethods }
 
-// Open allows O_DIRECT, as there is no cache to bypass, and RWF_NOWAIT.
+// Open allows O_DIRECT, as there is no cache to bypass.
 func (dataFileMethods) Open(_ context.Context, _ *vfs.Inode, f *vfs.File) error {
-	f.SetMode(f.Mode() | vfs.FileDirect | vfs.FileNowait)
+	f.SetMode(f.Mode() | vfs.FileDirect)
 	return nil
 }
 

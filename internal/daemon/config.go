@@ -40,6 +40,8 @@ func (c *Config) Resolve() error {
 	if err := c.resolveType(); err != nil {
 		return err
 	}
+	// What is a path means the same to a daemon that has left this directory. A
+	// memory file system has no source, only a name.
 	if path, err := filepath.Abs(c.Source); err == nil && c.Type != "memfs" {
 		if _, err := os.Stat(path); err == nil {
 			c.Source = path

@@ -55,7 +55,7 @@ func (c *Config) checkDevice() error {
 
 // fusermount is the program that mounts and unmounts for users.
 func fusermount() (path string, err error) {
-	for _, name := range []string{"fusermount3", "/bin/fusermount3", "fusermount", "/bin/fusermount"} {
+	for _, name := range []string{"fusermount3", "/usr/bin/fusermount3", "/bin/fusermount3"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path, nil
 		}

@@ -66,6 +66,9 @@ func serve(c Config, parent *Parent) error {
 		return err
 	}
 	ctl, err := d.listen()
+	if err == nil && parent == nil {
+		d.log.Info("mounted", "source", c.Source, "dir", c.Dir, "type", c.Type)
+	}
 	if err == nil && parent != nil {
 		if err = detach(logPath(ctl.path)); err == nil {
 			err = parent.Report(nil)
@@ -190,26 +193,36 @@ func (d *daemon) wait() error {
 	return d.err
 }
 
+// handleSignals unmounts at a signal. A further one while that lasts, or after
+// it has failed, uses force.
 func (d *daemon) handleSignals(signals <-chan os.Signal) {
-	for tries := 0; ; tries++ {
-		var sig os.Signal
-		select {
-		case sig = <-signals:
-		case <-d.ended:
+	var sig os.Signal
+	select {
+	case sig = <-signals:
+	case <-d.ended:
+		return
+	}
+	done := make(chan error, 1)
+	go func() { done <- d.unmount(Plain) }()
+	select {
+	case err := <-done:
+		switch {
+		case err == nil:
 			return
-		}
-		err := d.unmount(Plain)
-		if err == nil {
-			return
-		}
-		if sig == unix.SIGINT && tries == 0 && errors.Is(err, unix.EBUSY) {
+		case sig == unix.SIGINT && errors.Is(err, unix.EBUSY):
 			d.log.Warn(describeBusy(&d.mount, err).Error() + "; or interrupt again")
-			continue
+			select {
+			case <-signals:
+			case <-d.ended:
+				return
+			}
+		default:
+			d.log.Warn("taken away by force", "dir", d.cfg.Dir, "error", err)
 		}
-		d.log.Warn("detaching it by force", "dir", d.cfg.Dir, "error", err)
-		if err := d.unmount(Force); err != nil {
-			d.log.Error("not unmounted", "dir", d.cfg.Dir, "error", err)
-		}
+	case <-signals:
+	}
+	if err := d.unmount(Force); err != nil {
+		d.log.Error("not unmounted", "dir", d.cfg.Dir, "error", err)
 	}
 }
 

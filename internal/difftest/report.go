@@ -58,7 +58,7 @@ func Run(e Episode, judge Contender, others []Contender, budget time.Duration) (
 
 // String says what happened and how to see it again.
 func (f *Failure) String() string {
-	const tail = 300
+	const tail = 60
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d: %s", f.Seed, f.Mismatch)
 	fmt.Fprintf(&b, "with mount options %q and flags %#x, after\n", f.Options, f.MountFlags)
