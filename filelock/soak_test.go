@@ -360,8 +360,9 @@ func (s *soak) close(file, owner int) {
 // step does one random thing.
 func (s *soak) step() {
 	file, owner := s.rnd.IntN(soakFiles), s.rnd.IntN(soakOwners)
-	a, b := s.rnd.IntN(soakBytes), s.rnd.IntN(soakBytes)
-	r := soakRequest{owner: owner, typ: Type(s.rnd.IntN(2)), start: min(a, b), end: max(a, b)}
+	start := s.rnd.IntN(soakBytes)
+	length := s.rnd.IntN([3]int{2, 4, soakBytes}[s.rnd.IntN(3)])
+	r := soakRequest{owner: owner, typ: Type(s.rnd.IntN(2)), start: start, end: min(start+length, soakBytes-1)}
 	w := s.waitOf(owner)
 	what := s.rnd.IntN(20)
 	for n := 0; w != nil && what < 18; n++ { // one thread an owner: it waits

@@ -113,7 +113,6 @@ func init() {
 	helpers["getlk"] = getLock
 	helpers["mmap"] = mapShared
 	helpers["daemon"] = serveMemory
-	helpers["access"] = tryAccess
 	helpers["read"] = readBlocked
 }
 

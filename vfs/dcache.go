@@ -172,7 +172,8 @@ func (d *Dentry) matches(parent *Dentry, name string) bool {
 }
 
 // lookupRCU finds a child without a lock or a reference, and returns it with
-// the d_seq under which it matched. Nil proves nothing.
+// the d_seq under which it seems to match: the caller checks that sequence when
+// it has read what it wants of the child. Nil proves nothing.
 func (c *dcache) lookupRCU(parent *Dentry, name string, hash uint32) (*Dentry, uint32) {
 	h := bucketHash(parent, hash)
 	for d := c.stripe(h).head(h).Load(); d != nil; d = d.hashNext.Load() {
@@ -181,7 +182,7 @@ func (c *dcache) lookupRCU(parent *Dentry, name string, hash uint32) (*Dentry, u
 		}
 		seq := d.seq.Read()
 		// Parent and hash once more, now under the sequence.
-		if seq&1 != 0 || d.hash.Load() != hash || d.parent.Load() != parent || !d.matches(parent, name) || d.seq.Retry(seq) {
+		if seq&1 != 0 || d.hash.Load() != hash || d.parent.Load() != parent || !d.matches(parent, name) {
 			continue
 		}
 		return d, seq

@@ -212,9 +212,8 @@ func (w *walk) endRoot() {
 // maySearch checks that the directory in which the walk stands may be
 // searched.
 func (w *walk) maySearch() error {
-	const open = unix.S_IFDIR | 0o111
-	if in := w.inode; in.ops.permission == nil && in.Mode()&(unix.S_IFMT|0o111) == open && in.sb.Flags()&SuperPosixACL == 0 {
-		return nil // a directory that all may search
+	if w.t.searches(w.inode) {
+		return nil
 	}
 	if w.rcu() {
 		err := InodePermission(w.ctx, w.inode, MayExec|MayNotBlock)
@@ -226,6 +225,20 @@ func (w *walk) maySearch() error {
 		}
 	}
 	return InodePermission(w.t, w.inode, MayExec)
+}
+
+// searches reports that the task may search a directory, where that can be
+// seen from the mode alone: the owner's bit for the owner, or everybody's where
+// no ACL has a say.
+func (t *Task) searches(in *Inode) bool {
+	if in.ops.permission != nil {
+		return false
+	}
+	mode := in.Mode()
+	if mode&(unix.S_IFMT|0o100) == unix.S_IFDIR|0o100 && t.cred.FSUID == in.UID() {
+		return true
+	}
+	return mode&(unix.S_IFMT|0o111) == unix.S_IFDIR|0o111 && in.sb.Flags()&SuperPosixACL == 0
 }
 
 // toLast walks all components of name but the last, which it leaves in

@@ -123,7 +123,7 @@ func (in *inode) zeroRange(ctx context.Context, from, to int64) error {
 	}
 	in.zeroEdges(from, to)
 	release := frameRelease{arena: &in.super().arena, hint: in.ID()}
-	for i, end := (from+pageSize-1)>>pageShift, to>>pageShift; i < end; i++ {
+	for i, end := pageFrom(from), to>>pageShift; i < end; i++ {
 		if v := in.pages.set(i, pageReserved); hasFrame(v) {
 			release.drop(frame(v))
 		}

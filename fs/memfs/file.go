@@ -182,7 +182,16 @@ func (in *inode) punch(from, to int64) {
 	if to == vfs.MaxFileSize {
 		end = endOfPages
 	}
-	in.dropPages((from+pageSize-1)>>pageShift, end)
+	in.dropPages(pageFrom(from), end)
+}
+
+// pageFrom is the first page that begins at off or behind it.
+func pageFrom(off int64) int64 {
+	page := off >> pageShift
+	if off&(pageSize-1) != 0 {
+		page++
+	}
+	return page
 }
 
 // zeroEdges clears the parts of pages at both ends of [from, to) that are not

@@ -36,7 +36,7 @@ const (
 	Unknown State = "unknown" // its daemon cannot be asked by this user
 )
 
-// unmountTimeout bounds the last answer of a daemon that ends, not the
+// lastAnswer bounds the time for the last answer of a daemon that ends, not for
 // unmounting.
 const lastAnswer = 5 * time.Second
 
