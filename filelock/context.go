@@ -2,6 +2,7 @@ package filelock
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 
 	"github.com/govfs/govfs/lockdep"
@@ -17,6 +18,9 @@ type Context struct {
 	posix  posixLocks
 	flock  flockLocks
 	leases []*Lock // in the order in which they were granted
+	// changing is a leaf that, with flc_lock, guards the state of leases: a
+	// manager whose call was given up may still be changing one.
+	changing sync.Mutex
 
 	// tickets numbers the requests that wait, in the order in which they
 	// came.

@@ -100,6 +100,11 @@ func (l *Lock) Target() Type {
 // the zero time means never, for a manager that sees to it itself, within twice
 // [LeaseBreakTime]. It is called by a [Breaker].
 func (l *Lock) SetBreakDeadline(t time.Time) {
+	if l.ctx == nil {
+		return
+	}
+	l.ctx.changing.Lock()
+	defer l.ctx.changing.Unlock()
 	s := l.state()
 	if s == nil {
 		return
@@ -117,11 +122,16 @@ func (l *Lock) SetBreakDeadline(t time.Time) {
 // called by a [Changer], with flc_lock held. EINVAL for another type, and for
 // a lease that is not recorded any more.
 func ModifyLease(lease *Lock, typ Type, dispose *[]*Lock) error {
-	s := lease.state()
-	if typ >= numTypes || s == nil {
+	c := lease.ctx
+	if typ >= numTypes || c == nil {
 		return syscall.EINVAL
 	}
-	c := lease.ctx
+	c.changing.Lock()
+	defer c.changing.Unlock()
+	s := lease.state()
+	if s == nil {
+		return syscall.EINVAL
+	}
 	c.lock.AssertHeld()
 	lease.Type = typ
 	switch typ {

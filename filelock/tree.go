@@ -137,6 +137,17 @@ func (n *node) childOf(start int64, seq uint64) int {
 	return max(i-1, 0)
 }
 
+// from is where, in a disjoint tree, a record that begins at or before start
+// may be that reaches it. Two subtrees can begin alike: what the second one had
+// there is gone.
+func (n *node) from(start int64) int {
+	i := above(n.starts, start) - 1
+	for i > 0 && n.starts[i] == start {
+		i--
+	}
+	return max(i, 0)
+}
+
 // seq is that of the first record or subtree.
 func (n *node) seq() uint64 {
 	if n.kids == nil {
@@ -329,7 +340,7 @@ func (t *rangeTree) overlapping(start, end int64, skip *ownerLocks) *Lock {
 func (t *rangeTree) overlappingIn(n *node, start, end int64, skip *ownerLocks) *Lock {
 	i := 0
 	if t.disjoint {
-		i = max(above(n.starts, start)-1, 0)
+		i = n.from(start)
 	}
 	if n.kids == nil {
 		for ; i < len(n.leaf) && n.starts[i] <= end; i++ {
@@ -367,17 +378,16 @@ type next struct {
 func (t *rangeTree) reaching(start int64) next { return t.root.reaching(start) }
 
 func (n *node) reaching(start int64) next {
-	i := above(n.starts, start)
+	i := n.from(start)
 	if n.kids == nil {
-		if i > 0 && n.leaf[i-1].end >= start {
-			i--
-		}
-		if i < len(n.leaf) {
-			return next{n.starts[i], n.leaf[i].end, n.leaf[i].lock}
+		for ; i < len(n.leaf); i++ {
+			if n.leaf[i].end >= start {
+				return next{n.starts[i], n.leaf[i].end, n.leaf[i].lock}
+			}
 		}
 		return next{}
 	}
-	for i = max(i-1, 0); i < len(n.kids); i++ {
+	for ; i < len(n.kids); i++ {
 		if found := n.kids[i].node.reaching(start); found.lock != nil {
 			return found
 		}

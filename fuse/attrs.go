@@ -136,7 +136,7 @@ func attrOf(in *gofuse.SetAttrIn, inode *vfs.Inode) *vfs.Attr {
 		a.GID = in.Gid
 	}
 	if a.Valid&(vfs.AttrUID|vfs.AttrGID) != 0 && !inode.IsDir() {
-		a.Valid |= lostWithOwner(inode, a)
+		a.Valid |= lostWithOwner(inode, a, &in.Caller)
 	}
 	attrTimes(a, in)
 	if a.Valid != 0 {
@@ -146,16 +146,21 @@ func attrOf(in *gofuse.SetAttrIn, inode *vfs.Inode) *vfs.Attr {
 }
 
 // lostWithOwner are the privileges that a change of owner takes from a file,
-// whoever makes it. A mode that is set along says itself which it has.
-func lostWithOwner(inode *vfs.Inode, a *vfs.Attr) vfs.AttrMask {
+// whoever makes it; but where its group may not execute it, setgid stays if the
+// caller could set it. A mode that is set along says itself which it has.
+func lostWithOwner(inode *vfs.Inode, a *vfs.Attr, caller *gofuse.Caller) vfs.AttrMask {
 	lost := vfs.AttrKillPriv
 	if a.Valid&vfs.AttrMode == 0 {
 		lost |= vfs.AttrKillSUID
-		if inode.Mode()&unix.S_IXGRP != 0 {
+		if mode := inode.Mode(); mode&unix.S_IXGRP != 0 || mode&unix.S_ISGID != 0 && !maySetgid(ofCaller(caller), inode) {
 			lost |= vfs.AttrKillSGID
 		}
 	}
 	return lost
+}
+
+func maySetgid(c *vfs.Cred, inode *vfs.Inode) bool {
+	return c.InGroup(inode.GID()) || c.Has(vfs.CapFsetid)
 }
 
 // attrTimes adds the times. That both are to be now needs less of a right than

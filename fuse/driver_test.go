@@ -14,8 +14,9 @@ import (
 	"github.com/govfs/govfs/vfs"
 )
 
-// oddFS is a file system of two files: "stuck", whose reads last until they are
-// cancelled, and "bell", which is ready to be read once it was rung.
+// oddFS is a file system of three files: "stuck", whose reads last until they
+// are cancelled; "bell", which is ready to be read once it was rung; and "slow",
+// whose attributes are first told only when hold is closed.
 type oddFS struct{}
 
 type oddSuper struct {
@@ -24,6 +25,9 @@ type oddSuper struct {
 	rung   atomic.Bool
 	opens  atomic.Int32
 	closes atomic.Int32
+
+	entered, hold chan struct{}
+	told          atomic.Bool
 }
 
 var (
@@ -32,6 +36,7 @@ var (
 	oddListOps  = vfs.FileOpsOf(oddList{})
 	oddStuckOps = vfs.FileOpsOf(oddStuck{})
 	oddBellOps  = vfs.FileOpsOf(oddBell{})
+	oddSlowOps  = vfs.InodeOpsOf(oddSlow{})
 )
 
 type (
@@ -40,6 +45,7 @@ type (
 	oddOpen  struct{}
 	oddStuck struct{ oddOpen }
 	oddBell  struct{ oddOpen }
+	oddSlow  struct{}
 )
 
 func (oddFS) Mount(ctx context.Context, typ *vfs.FileSystemType, flags vfs.SuperFlags, _ string, data any) (*vfs.Dentry, error) {
@@ -69,7 +75,10 @@ func oddInode(ctx context.Context, sb *vfs.Superblock, ino uint64, mode uint32) 
 
 func (oddDir) Lookup(ctx context.Context, dir *vfs.Inode, d *vfs.Dentry, _ vfs.WalkFlags) (*vfs.Dentry, error) {
 	ops, ino := (*vfs.FileOps)(nil), uint64(0)
+	var inodeOps *vfs.InodeOps
 	switch d.Name() {
+	case "slow":
+		inodeOps, ino = oddSlowOps, 4
 	case "stuck":
 		ops, ino = oddStuckOps, 2
 	case "bell":
@@ -82,10 +91,21 @@ func (oddDir) Lookup(ctx context.Context, dir *vfs.Inode, d *vfs.Dentry, _ vfs.W
 	if err != nil {
 		return nil, err
 	}
-	in.SetOps(nil, ops)
+	in.SetOps(inodeOps, ops)
 	in.SetSize(10)
 	d.Add(in)
 	return nil, nil
+}
+
+// Getattr tells the attributes of the moment when it was called.
+func (oddSlow) Getattr(_ context.Context, _ *vfs.Mount, d *vfs.Dentry, st *vfs.Stat) error {
+	s := oddOf(d.Inode())
+	d.Inode().FillStat(st)
+	if s.hold != nil && s.told.CompareAndSwap(false, true) {
+		close(s.entered)
+		<-s.hold
+	}
+	return nil
 }
 
 func (oddList) Iterate(ctx context.Context, f *vfs.File, dc *vfs.DirContext) error {

@@ -198,10 +198,10 @@ func getLock(args []string) error {
 	return nil
 }
 
-// mapShared file: maps 3 pages shared; changes the second one, says what the
-// first byte is, waits, and says it again.
+// mapShared file: maps 3 pages shared, by a descriptor that appends; changes the
+// second one, says how the first begins, waits, and says it again.
 func mapShared(args []string) error {
-	f, err := os.OpenFile(args[0], os.O_RDWR, 0)
+	f, err := os.OpenFile(args[0], os.O_RDWR|os.O_APPEND, 0)
 	if err != nil {
 		return err
 	}

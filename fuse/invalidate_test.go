@@ -2,10 +2,12 @@ package fuse_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -93,13 +95,13 @@ var besideCases = []struct {
 		},
 		func(t *testing.T, task *vfs.Task) { must(t, task.Mkdirat(vfs.AtCWD, "/young", 0o755)) },
 		func(t *testing.T, dir string) {
-			if got := names(t, dir); got != "old young" {
-				t.Errorf("listed %q", got)
-			}
 			var st unix.Stat_t
 			must(t, unix.Stat(dir, &st))
 			if st.Nlink != 3 {
 				t.Errorf("%d links of the parent", st.Nlink)
+			}
+			if got := names(t, dir); got != "old young" {
+				t.Errorf("listed %q", got)
 			}
 		},
 	},
@@ -281,7 +283,52 @@ func TestBesideOpenDirectory(t *testing.T) {
 	}
 }
 
-// TestBesideMapped: pages that a client has mapped change with the file.
+// TestBesideRewound: a directory that was open before a change shows it once it
+// is rewound.
+func TestBesideRewound(t *testing.T) {
+	ns := newMem(t, "")
+	dir := mountAt(t, ns, fuse.Options{}).Dir()
+	d, err := os.Open(dir)
+	must(t, err)
+	defer d.Close()
+	for i := range 3 {
+		list, err := d.Readdirnames(-1)
+		if err != nil || len(list) != i {
+			t.Errorf("%q %v, want %d names", list, err, i)
+		}
+		must(t, task(t, ns).Mkdirat(vfs.AtCWD, fmt.Sprint("/", i), 0o755))
+		_, err = d.Seek(0, 0)
+		must(t, err)
+	}
+}
+
+// TestBesideLookup: a change while the answer to a lookup is on its way, with
+// attributes from before the change, is not lost.
+func TestBesideLookup(t *testing.T) {
+	super, s := mountOdd(t, fuse.Options{})
+	super.entered, super.hold = make(chan struct{}), make(chan struct{})
+	looked, changed := make(chan error), make(chan error)
+	go func() {
+		var st unix.Stat_t
+		looked <- unix.Stat(s.Dir()+"/slow", &st)
+	}()
+	<-super.entered
+	beside := task(t, s.Namespace())
+	go func() { changed <- beside.Fchmodat(vfs.AtCWD, "/slow", 0o600, 0) }()
+	time.Sleep(5 * time.Millisecond) // the kernel is told too early
+	close(super.hold)
+	must(t, <-looked)
+	must(t, <-changed)
+	var st unix.Stat_t
+	must(t, unix.Stat(s.Dir()+"/slow", &st))
+	if st.Mode != unix.S_IFREG|0o600 {
+		t.Errorf("mode %o", st.Mode)
+	}
+}
+
+// TestBesideMapped: pages that a client has mapped change with the file, and the
+// file with them; what is written through a map has its place, even if the
+// descriptor that it was made with appends.
 func TestBesideMapped(t *testing.T) {
 	ns := newMem(t, "")
 	dir := mountAt(t, ns, fuse.Options{}).Dir()
@@ -297,6 +344,11 @@ func TestBesideMapped(t *testing.T) {
 	must(t, err)
 	if string(buf) != "written through the map" {
 		t.Errorf("the tree has %q", buf)
+	}
+	var st vfs.Stat
+	must(t, beside.Fstat(fd, &st))
+	if st.Size != 5+3*4096 {
+		t.Errorf("%d bytes", st.Size)
 	}
 	_, err = beside.Pwrite(fd, []byte("other"), 0)
 	must(t, err)

@@ -216,6 +216,49 @@ func TestInterruptByMessage(t *testing.T) {
 	}
 }
 
+// TestAppendElsewhere: an append of the kernel's that comes to lie elsewhere, as
+// the file has grown beside the mount, makes the kernel drop its copy.
+func TestAppendElsewhere(t *testing.T) {
+	k := newKernel(t, Options{})
+	tr := &fakeTransport{}
+	k.s.notifier.start(tr)
+	create := make([]byte, 16)
+	binary.NativeEndian.PutUint32(create, unix.O_RDWR|unix.O_APPEND)
+	binary.NativeEndian.PutUint32(create[4:], unix.S_IFREG|0o644)
+	body, errno := k.send(35, rootID, append(create, "f\x00"...))
+	if errno != 0 {
+		t.Fatal(errno)
+	}
+	node, fh := binary.NativeEndian.Uint64(body), binary.NativeEndian.Uint64(body[entryOutSize:])
+	write := func(off uint64, flags uint32) {
+		b := binary.NativeEndian.AppendUint64(nil, fh)
+		b = binary.NativeEndian.AppendUint64(b, off)
+		b = binary.NativeEndian.AppendUint32(b, 4)
+		b = append(b, make([]byte, 12)...)
+		b = binary.NativeEndian.AppendUint32(b, flags)
+		b = append(b, 0, 0, 0, 0)
+		if _, errno := k.send(16, node, append(b, "data"...)); errno != 0 {
+			t.Fatal(errno)
+		}
+	}
+	write(0, unix.O_APPEND)
+	write(0, 0) // what comes out of the cache has its place
+	if got := tr.all(); len(got) != 0 {
+		t.Errorf("told %+v", got)
+	}
+	write(0, unix.O_APPEND) // the kernel thinks that the file is empty
+	for len(tr.all()) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if got := tr.all(); len(got) != 1 || got[0] != (sent{code: notifyInvalInode, node: node}) {
+		t.Errorf("told %+v", got)
+	}
+	getattr, errno := k.send(3, node, make([]byte, 16))
+	if size := binary.NativeEndian.Uint64(getattr[16+8:]); errno != 0 || size != 8 {
+		t.Errorf("%d bytes, %v", size, errno)
+	}
+}
+
 // source is where a fuzzed conversation takes its choices from.
 type source struct{ data []byte }
 

@@ -79,7 +79,7 @@ const (
 	WalkCreate                             // … created
 	WalkExcl                               // … and must not exist
 	WalkRenameTarget                       // … is the target of a rename
-	WalkReval                              // second try after ESTALE: distrust caches
+	WalkReval                              // distrust caches, as after ESTALE; in ref-walk
 	WalkRCU                                // rcu-walk: nothing may block
 	WalkEmpty                              // an empty path means the start itself
 	WalkNoXdev                             // RESOLVE_NO_XDEV

@@ -433,7 +433,10 @@ func (w *walk) lookup(t *Task, at At, name string, flags WalkFlags) error {
 // walkPath resolves a path to a place, with references on it.
 func (t *Task) walkPath(at At, name string, flags WalkFlags) (Path, error) {
 	var w walk
-	err := w.lookup(t, at, name, flags|WalkRCU)
+	err := error(unix.ECHILD)
+	if flags&WalkReval == 0 {
+		err = w.lookup(t, at, name, flags|WalkRCU)
+	}
 	if err == unix.ECHILD {
 		w = walk{}
 		err = w.lookup(t, at, name, flags)

@@ -389,7 +389,7 @@ func (g *generator) openFlags() int {
 	}{
 		{unix.O_CREAT, 0.65}, {unix.O_EXCL, 0.1}, {unix.O_TRUNC, 0.15}, {unix.O_APPEND, 0.12}, {unix.O_DIRECTORY, 0.04},
 		{unix.O_NOFOLLOW, 0.08}, {unix.O_PATH, 0.05}, {unix.O_NOATIME, 0.06}, {unix.O_CLOEXEC, 0.05}, {unix.O_SYNC, 0.02},
-		{unix.O_DSYNC, 0.02}, {unix.O_ACCMODE, 0.03}, {unix.O_NOCTTY, 0.02},
+		{unix.O_DSYNC, 0.02}, {unix.O_ACCMODE, 0.03}, {unix.O_NOCTTY, 0.02}, {unix.O_DIRECT, 0.02},
 	} {
 		if g.one(f.p) {
 			flags |= f.flag

@@ -267,7 +267,11 @@ func (s taskSystem) Getdents(fd int) ([]Entry, error) {
 
 func (s taskSystem) Statx(dir int, path string, flags int) (Info, error) {
 	var st vfs.Stat
-	if err := s.t.Fstatat(atOf(dir), path, &st, flags); err != nil {
+	err := s.t.Fstatat(atOf(dir), path, &st, flags)
+	if odd := s.walkAgain(dir, path, flags, st.Ino, err); odd != nil {
+		return Info{}, odd
+	}
+	if err != nil {
 		return Info{}, err
 	}
 	ts := func(t vfs.Timespec) Time { return Time{t.Sec, t.Nsec} }
@@ -276,6 +280,31 @@ func (s taskSystem) Statx(dir int, path string, flags int) (Info, error) {
 		Size: st.Size, Blocks: st.Blocks, Blksize: uint32(st.Blksize), Attributes: st.Attrs & shownAttributes,
 		Atime: ts(st.Atime), Mtime: ts(st.Mtime), Ctime: ts(st.Ctime), Btime: ts(st.Btime),
 	}, nil
+}
+
+// walkAgain finds in ref-walk what stat has found in the walk that it prefers:
+// the same inode, or the same error.
+func (s taskSystem) walkAgain(dir int, path string, flags int, ino uint64, err error) error {
+	if flags&^(unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH) != 0 {
+		return nil
+	}
+	walk := vfs.WalkReval | vfs.WalkAutomount
+	if flags&unix.AT_SYMLINK_NOFOLLOW == 0 {
+		walk |= vfs.WalkFollow
+	}
+	if flags&unix.AT_EMPTY_PATH != 0 {
+		walk |= vfs.WalkEmpty
+	}
+	p, refErr := s.t.Lookup(atOf(dir), path, walk)
+	var refIno uint64
+	if refErr == nil {
+		refIno = p.Inode().Ino()
+		p.Put(s.t)
+	}
+	if err != refErr || err == nil && ino != refIno {
+		return fmt.Errorf("rcu-walk of %s finds %d, %v; ref-walk %d, %v", quote(path), ino, err, refIno, refErr)
+	}
+	return nil
 }
 
 func (s taskSystem) Statfs(path string) (FSInfo, error) {
