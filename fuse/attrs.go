@@ -63,6 +63,8 @@ func (fs *rawFS) SetAttr(cancel <-chan struct{}, in *gofuse.SetAttrIn, out *gofu
 		if err := fs.setNothing(t, n, in); err != nil {
 			return status(err)
 		}
+	} else {
+		n.uncapped.Store(0)
 	}
 	if in.Valid&gofuse.FATTR_SIZE != 0 {
 		if err := fs.truncate(t, n, in); err != nil {

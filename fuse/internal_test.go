@@ -140,6 +140,16 @@ func (f *fakeTransport) all() []sent {
 	return slices.Clone(f.got)
 }
 
+// waitFor waits for a condition.
+func waitFor(t testing.TB, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it did not come true")
+		}
+	}
+}
+
 // newTestServer is a server of a memory file system without a kernel.
 func newTestServer(t *testing.T) *Server { return newKernel(t, Options{}).s }
 
@@ -151,9 +161,7 @@ func TestNotifierWidens(t *testing.T) {
 	var d delivery
 	q.start(tr)
 	q.add(notice{kind: noticeInode, node: 99, off: attrsOnly}, &d) // is being sent
-	for q.queued() != 0 {
-		time.Sleep(time.Millisecond)
-	}
+	waitFor(t, func() bool { return q.queued() == 0 })
 	q.add(notice{kind: noticeInode, node: 7, off: attrsOnly}, &d)
 	q.add(notice{kind: noticeInode, node: 7, off: 100, end: 200}, &d)
 	q.add(notice{kind: noticeInode, node: 7, off: 500, end: 600}, &d)

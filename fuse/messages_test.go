@@ -199,15 +199,13 @@ func TestInterruptByMessage(t *testing.T) {
 		k.s.handle(waiting, out)
 		answer <- int32(binary.NativeEndian.Uint32(out[4:]))
 	}()
-	for {
+	waitFor(t, func() bool {
 		_, errno := k.send(opInterrupt, 0, binary.NativeEndian.AppendUint64(nil, waiting.unique()))
-		if errno == 0 {
-			break
-		}
-		if errno != unix.EAGAIN {
+		if errno != 0 && errno != unix.EAGAIN {
 			t.Fatal(errno)
 		}
-	}
+		return errno == 0
+	})
 	if got := <-answer; got != -int32(unix.EINTR) {
 		t.Errorf("the wait ended with %d", got)
 	}
@@ -247,9 +245,7 @@ func TestAppendElsewhere(t *testing.T) {
 		t.Errorf("told %+v", got)
 	}
 	write(0, unix.O_APPEND) // the kernel thinks that the file is empty
-	for len(tr.all()) == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	waitFor(t, func() bool { return len(tr.all()) > 0 })
 	if got := tr.all(); len(got) != 1 || got[0] != (sent{code: notifyInvalInode, node: node}) {
 		t.Errorf("told %+v", got)
 	}

@@ -19,9 +19,12 @@ type Contender struct {
 // there is one, makes got like want in what may differ, and in nothing else.
 type Exception struct {
 	What, Why string
-	Info      func(want, got *Info)
-	Result    func(op *Op, want, got *Result)
-	FS        func(want, got *FSInfo)
+	// Example are operations that show the difference; none where it takes
+	// some luck.
+	Example []Op
+	Info    func(want, got *Info)
+	Result  func(op *Op, want, got *Result)
+	FS      func(want, got *FSInfo)
 }
 
 // A Mismatch is a disagreement with the judge.

@@ -8,15 +8,27 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/govfs/govfs/lockdep"
+	"github.com/govfs/govfs/lockdep/lockdeptest"
 )
 
 var (
 	seedFlag     = flag.Uint64("seed", 0, "run the episode of this seed only")
-	opsFlag      = flag.Int("ops", 200_000, "operations in all; with -seed, in the episode")
+	opsFlag      = flag.Int("ops", usualOps(), "operations in all; with -seed, in the episode")
 	onlyFlag     = flag.String("only", "", "with -seed: the numbers of the operations to run, separated by commas")
 	minimizeFlag = flag.Duration("minimize", time.Minute, "how long to look for a shorter list of operations")
 	baseFlag     = flag.Uint64("base", 0, "first seed of a long run; 0: a new one each time")
 )
+
+// usualOps is how many operations are run when nobody says: fewer where a
+// checker makes each of them slow.
+func usualOps() int {
+	if raceEnabled || lockdep.Enabled {
+		return 20_000
+	}
+	return 200_000
+}
 
 // episodeOps is the length of an episode: long enough for a tree to grow and
 // to be torn down, short enough to be made small quickly.
@@ -26,13 +38,24 @@ const episodeOps = 2000
 // nothing is skipped.
 func needRoot(t *testing.T) {
 	t.Helper()
-	if os.Geteuid() == 0 {
-		return
+	need(t, os.Geteuid() == 0, "root, to mount and to be several users")
+}
+
+func needFUSE(t *testing.T) {
+	t.Helper()
+	_, err := os.Stat("/dev/fuse")
+	need(t, err == nil, "/dev/fuse")
+}
+
+func need(t *testing.T, has bool, what string) {
+	t.Helper()
+	switch {
+	case has:
+	case os.Getenv("CI") == "true":
+		t.Fatal("needs " + what)
+	default:
+		t.Skip("needs " + what)
 	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("the comparison needs root, to mount and to be several users")
-	}
-	t.Skip("needs root, to mount and to be several users")
 }
 
 var (
@@ -50,8 +73,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	flag.Parse()
-	os.Exit(m.Run())
+	lockdeptest.Main(m)
 }
 
 func only(t *testing.T) []int {
@@ -107,9 +129,7 @@ func TestAgreeInProcess(t *testing.T) {
 
 func TestAgreeThroughMount(t *testing.T) {
 	needRoot(t)
-	if _, err := os.Stat("/dev/fuse"); err != nil {
-		t.Fatal(err)
-	}
+	needFUSE(t)
 	agree(t, *opsFlag/10, []Contender{mounted}, func(seed uint64, ops int) Config { return ForMount(Configure(seed, ops)) })
 }
 

@@ -8,7 +8,10 @@ var MountExceptions = []Exception{
 	{
 		What: "statfs: the type",
 		Why:  "the kernel gives that of FUSE, whatever is behind it",
-		FS:   func(want, got *FSInfo) { got.Type = want.Type },
+		Example: []Op{
+			{Kind: Statfs, Path: "/"},
+		},
+		FS: func(want, got *FSInfo) { got.Type = want.Type },
 	},
 	{
 		What: "statfs: less is free",
@@ -25,6 +28,11 @@ var MountExceptions = []Exception{
 	{
 		What: "statx: attributes",
 		Why:  "the kernel's fuse passes none of them on",
+		Example: []Op{
+			{Kind: Open, Path: "/f", Flags: unix.O_CREAT, Mode: 0o644, Dir: NoSlot},
+			{Kind: Setflags, Flags: flagNoDump},
+			{Kind: Fstat},
+		},
 		Info: func(want, got *Info) { got.Attributes = want.Attributes },
 	},
 	{
@@ -41,6 +49,11 @@ var MountExceptions = []Exception{
 	{
 		What: "access time: an old one where there should be the present one",
 		Why:  "what the kernel reads from its cache the server does not see",
+		Example: []Op{
+			{Kind: Open, Path: "/f", Flags: unix.O_CREAT | unix.O_RDWR, Mode: 0o644, Dir: NoSlot},
+			{Kind: Futimens, Times: [2]TimeArg{{Sec: 1}, {Sec: 2}}},
+			{Kind: Read, Len: 1}, // at the end, which the kernel knows
+		},
 		Info: func(want, got *Info) {
 			if want.Atime.Sec == nearby {
 				got.Atime = want.Atime
@@ -50,6 +63,11 @@ var MountExceptions = []Exception{
 	{
 		What: "a FIFO's times",
 		Why:  "reading and writing one is the kernel's alone",
+		Example: []Op{
+			{Kind: Mknod, Path: "/f", Mode: unix.S_IFIFO | 0o644, Dir: NoSlot},
+			{Kind: Open, Path: "/f", Flags: unix.O_RDWR | unix.O_NONBLOCK, Dir: NoSlot},
+			{Kind: Write, Len: 1},
+		},
 		Info: func(want, got *Info) {
 			if want.Mode&unix.S_IFMT == unix.S_IFIFO && want.Mtime.Sec == nearby {
 				got.Mtime, got.Ctime = want.Mtime, want.Ctime
@@ -59,6 +77,10 @@ var MountExceptions = []Exception{
 	{
 		What: "chown of another's setuid file that changes no owner: no error, and no change",
 		Why:  "the kernel asks in the same words when a writer, who may be anybody, makes the setuid bit go",
+		Example: []Op{
+			{Kind: Open, Path: "/f", Flags: unix.O_CREAT, Mode: 0o4755, Dir: NoSlot},
+			{Kind: Fchown, User: 1, UID: ^uint32(0), GID: ^uint32(0)},
+		},
 		Result: func(op *Op, want, got *Result) {
 			isChown := op.Kind == Chown || op.Kind == Fchown
 			if isChown && op.UID == ^uint32(0) && op.GID == ^uint32(0) && want.Err == unix.EPERM && got.Err == 0 {
@@ -69,6 +91,11 @@ var MountExceptions = []Exception{
 	{
 		What: "FS_IOC_SETFLAGS on a FIFO, device or socket: EPERM for who does not own it",
 		Why:  "the kernel's fuse has the method for files of every type, and looks at the owner before the type",
+		Example: []Op{
+			{Kind: Mknod, Path: "/f", Mode: unix.S_IFIFO | 0o644, Dir: NoSlot},
+			{Kind: Open, Path: "/f", Flags: unix.O_RDONLY | unix.O_NONBLOCK, Dir: NoSlot},
+			{Kind: Setflags, User: 1},
+		},
 		Result: func(op *Op, want, got *Result) {
 			if op.Kind == Setflags && want.Err == unix.ENOTTY && got.Err == unix.EPERM {
 				got.Err = want.Err
@@ -78,6 +105,10 @@ var MountExceptions = []Exception{
 	{
 		What: "lseek in a directory, and which error a read at such a position gets",
 		Why:  "the kernel's fuse seeks alone; it knows an end, data and holes in a directory",
+		Example: []Op{
+			{Kind: Open, Path: "/", Flags: unix.O_RDONLY, Dir: NoSlot},
+			{Kind: Lseek, Flags: unix.SEEK_END},
+		},
 		Result: func(op *Op, want, got *Result) {
 			if want.After[0].Info.Mode&unix.S_IFMT != unix.S_IFDIR {
 				return
@@ -92,11 +123,23 @@ var MountExceptions = []Exception{
 }
 
 // ForMount is the configuration for a comparison with a mount: with room for
-// everything, as a mount gives room back later than others do, and without
-// files that are immutable or append-only, of which the kernel does not know
-// when it looks for a reason to refuse something.
+// everything, as a mount gives room back later than others do.
 func ForMount(c Config) Config {
 	c.Options = "size=1g,nr_inodes=100000"
-	c.NoFlags = true
+	c.Mounted = true
 	return c
+}
+
+// forMount changes what would end differently on a mount for reasons that are
+// the kernel's, and have consequences. It does not know of files that are
+// immutable or append-only when it looks for a reason to refuse something. And
+// it takes setuid from a file before it asks for the space that there is not.
+func (o *Op) forMount() {
+	const room = 1 << 20
+	switch o.Kind {
+	case Setflags:
+		o.Flags &^= flagImmutable | flagAppend
+	case Fallocate:
+		o.Off2 = min(o.Off2, room)
+	}
 }

@@ -15,8 +15,8 @@ type Config struct {
 	Options string
 	// MountFlags are those of mount(2).
 	MountFlags uint64
-	// NoFlags: no file is made immutable or append-only.
-	NoFlags bool
+	// Mounted: a kernel mount is to follow, see [ForMount].
+	Mounted bool
 }
 
 // Configure chooses the options of the episode of a seed.
@@ -52,8 +52,8 @@ func Generate(c Config) []Op {
 	ops := make([]Op, c.Ops)
 	for i := range ops {
 		ops[i] = g.next()
-		if c.NoFlags && ops[i].Kind == Setflags {
-			ops[i].Flags &^= flagImmutable | flagAppend
+		if c.Mounted {
+			ops[i].forMount()
 		}
 	}
 	return ops

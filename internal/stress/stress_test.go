@@ -16,6 +16,7 @@ import (
 
 	"github.com/govfs/govfs/fs/memfs"
 	"github.com/govfs/govfs/lockdep"
+	"github.com/govfs/govfs/lockdep/lockdeptest"
 	"github.com/govfs/govfs/vfs"
 )
 
@@ -25,10 +26,7 @@ var (
 	workers  = flag.Int("stress.workers", 8, "goroutines")
 )
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { lockdeptest.Main(m) }
 
 // TestNamespaceUnderFire has goroutines with a task each make, move, link,
 // remove and look up names, mount and unmount, all in one small tree, so that
