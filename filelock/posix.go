@@ -56,10 +56,11 @@ func (c *Context) SetPosix(ctx context.Context, req, conf *Lock) error {
 // TestPosix finds out whether the request could be granted now, and
 // overwrites conf, which may be req, with the first lock in the way: that
 // which begins first, of an OFD lock with the PID -1. If there is none, conf's
-// Type becomes Unlock. EINVAL for a request that makes no sense or is to
-// unlock; ENOLCK if the manager fails to name the owner. It does not block.
+// Type becomes Unlock. An OFD request to unlock asks for the owner's own locks
+// instead. EINVAL for a request that makes no sense, or a POSIX one to unlock;
+// ENOLCK if the manager fails to name the owner. It does not block.
 func (c *Context) TestPosix(req, conf *Lock) error {
-	if !req.valid(POSIX, OFD) || req.Type == Unlock {
+	if !req.valid(POSIX, OFD) || req.Type == Unlock && req.Kind == POSIX {
 		return syscall.EINVAL
 	}
 	c.lock.Lock()
@@ -67,7 +68,14 @@ func (c *Context) TestPosix(req, conf *Lock) error {
 	if err := c.findKey(req); err != nil {
 		return err
 	}
-	if l := c.posix.conflict(req, c.posix.find(req)); l != nil {
+	own := c.posix.find(req)
+	l := c.posix.conflict(req, own)
+	if req.Type == Unlock && own != nil {
+		if e := own.tree.reaching(req.Start); e.lock != nil && e.start <= req.End {
+			l = e.lock
+		}
+	}
+	if l != nil {
 		conf.describe(l)
 	} else {
 		conf.Type = Unlock

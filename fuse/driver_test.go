@@ -16,7 +16,7 @@ import (
 
 // oddFS is a file system of three files: "stuck", whose reads last until they
 // are cancelled; "bell", which is ready to be read once it was rung; and "slow",
-// whose attributes are first told only when hold is closed.
+// whose attributes can be made to be told only once hold is closed.
 type oddFS struct{}
 
 type oddSuper struct {
@@ -26,8 +26,8 @@ type oddSuper struct {
 	opens  atomic.Int32
 	closes atomic.Int32
 
+	slow          atomic.Bool // the next to ask waits
 	entered, hold chan struct{}
-	told          atomic.Bool
 }
 
 var (
@@ -101,7 +101,7 @@ func (oddDir) Lookup(ctx context.Context, dir *vfs.Inode, d *vfs.Dentry, _ vfs.W
 func (oddSlow) Getattr(_ context.Context, _ *vfs.Mount, d *vfs.Dentry, st *vfs.Stat) error {
 	s := oddOf(d.Inode())
 	d.Inode().FillStat(st)
-	if s.hold != nil && s.told.CompareAndSwap(false, true) {
+	if s.slow.CompareAndSwap(true, false) {
 		close(s.entered)
 		<-s.hold
 	}
@@ -155,7 +155,7 @@ func (oddBell) Poll(ctx context.Context, f *vfs.File, table *vfs.PollTable) vfs.
 
 func mountOdd(t *testing.T, opt fuse.Options) (*oddSuper, *fuse.Server) {
 	needMount(t)
-	super := &oddSuper{}
+	super := &oddSuper{entered: make(chan struct{}), hold: make(chan struct{})}
 	ns, err := vfs.NewNamespaceOf(context.Background(), oddType, "odd", 0, super)
 	must(t, err)
 	closeAtEnd(t, ns)

@@ -306,7 +306,7 @@ func TestBesideRewound(t *testing.T) {
 // attributes from before the change, is not lost.
 func TestBesideLookup(t *testing.T) {
 	super, s := mountOdd(t, fuse.Options{})
-	super.entered, super.hold = make(chan struct{}), make(chan struct{})
+	super.slow.Store(true)
 	looked, changed := make(chan error), make(chan error)
 	go func() {
 		var st unix.Stat_t

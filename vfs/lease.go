@@ -88,7 +88,8 @@ func (f *File) Setlease(ctx context.Context, typ int, lease **filelock.Lock, pri
 
 // GenericSetlease is what a driver's Setlease calls before or after its own
 // work: it checks who asks for what, and records the lease. With F_UNLCK
-// *priv is the owner. It does not block.
+// *priv is the owner. It does not block: for a delegation, EAGAIN also says that
+// somebody is changing the file.
 func GenericSetlease(ctx context.Context, f *File, typ int, lease **filelock.Lock, priv *any) error {
 	in, cred := f.inode, TaskFrom(ctx).cred
 	if cred.FSUID != in.UID() && !cred.Has(CapLease) {
@@ -105,6 +106,13 @@ func GenericSetlease(ctx context.Context, f *File, typ int, lease **filelock.Loc
 		}
 		return l.RemoveLease(f, filelock.OwnerOf(*priv))
 	case unix.F_RDLCK, unix.F_WRLCK:
+		if (*lease).Kind == filelock.Deleg {
+			// Who changes the file looks for delegations under it.
+			if !in.TryLock() {
+				return unix.EAGAIN
+			}
+			defer in.Unlock()
+		}
 		return in.lockContext().SetLease(lease, leaseOpens{in})
 	}
 	return unix.EINVAL

@@ -3,6 +3,7 @@ package vfs
 import (
 	"context"
 	"math"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -31,45 +32,62 @@ func (t *Task) FcntlLock(fd, cmd int, fl *Flock) error {
 	if err != nil {
 		return err
 	}
-	defer f.Put(t)
-	lock, cmd, err := f.lockRequest(t, cmd, fl)
-	if err != nil {
-		return err
+	err = t.fcntlLock(f, fd, cmd, fl)
+	f.Put(t)
+	return err
+}
+
+func (t *Task) fcntlLock(f *File, fd, cmd int, fl *Flock) error {
+	lock := newLockRequest()
+	cmd, err := f.lockRequest(t, cmd, fl, lock)
+	if err == nil {
+		err = f.PosixLock(t, cmd, lock)
 	}
-	if cmd == unix.F_GETLK {
-		if err := f.PosixLock(t, cmd, lock); err != nil {
-			return err
-		}
+	if err == nil && cmd == unix.F_GETLK {
 		fl.describe(lock)
-		return nil
-	}
-	if err := f.PosixLock(t, cmd, lock); err != nil {
-		return err
 	}
 	// Another task may have closed the descriptor meanwhile, and with it, as
 	// it thought, the locks.
-	if lock.Type != filelock.Unlock && lock.Kind == filelock.POSIX && !t.files.has(fd, f) {
-		undo := *fl
-		undo.Type = unix.F_UNLCK
-		if lock, cmd, err := f.lockRequest(t, unix.F_SETLK, &undo); err == nil {
-			_ = f.PosixLock(t, cmd, lock)
+	if err == nil && cmd != unix.F_GETLK && lock.Type != filelock.Unlock && lock.Kind == filelock.POSIX && !t.files.has(fd, f) {
+		undo := filelock.Lock{
+			Owner: lock.Owner, File: f, PID: t.PID, Start: lock.Start, End: lock.End,
+			Kind: filelock.POSIX, Type: filelock.Unlock,
 		}
-		return unix.EBADF
+		_ = f.PosixLock(t, unix.F_SETLK, &undo)
+		undo.Release(t)
+		err = unix.EBADF
 	}
-	return nil
+	lock.Release(t)
+	if f.ops.lock == nil {
+		// A driver may have kept it.
+		*lock = filelock.Lock{}
+		lockRequests.Put(lock)
+	}
+	return err
+}
+
+// lockRequests are requests to use again: one is due for each lock and unlock.
+var lockRequests sync.Pool
+
+func newLockRequest() *filelock.Lock {
+	if l, ok := lockRequests.Get().(*filelock.Lock); ok {
+		return l
+	}
+	return new(filelock.Lock)
 }
 
 // has reports whether the descriptor still is that of f.
 func (t *FDTable) has(fd int, f *File) bool {
 	t.lock.Lock()
-	defer t.lock.Unlock()
-	return fd < len(t.slots) && t.slots[fd].file == f
+	same := fd < len(t.slots) && t.slots[fd].file == f
+	t.lock.Unlock()
+	return same
 }
 
-// lockRequest turns the arguments of fcntl into a request, and the commands of
-// open file locks into those of POSIX ones.
-func (f *File) lockRequest(t *Task, cmd int, fl *Flock) (*filelock.Lock, int, error) {
-	lock := &filelock.Lock{Owner: t.LockOwner(), File: f, PID: t.PID, Kind: filelock.POSIX}
+// lockRequest fills in a request as the arguments of fcntl say, and turns the
+// commands of open file locks into those of POSIX ones.
+func (f *File) lockRequest(t *Task, cmd int, fl *Flock, lock *filelock.Lock) (int, error) {
+	lock.Owner, lock.File, lock.PID, lock.Kind = t.LockOwner(), f, t.PID, filelock.POSIX
 	open := false
 	switch cmd {
 	case unix.F_OFD_GETLK:
@@ -80,14 +98,22 @@ func (f *File) lockRequest(t *Task, cmd int, fl *Flock) (*filelock.Lock, int, er
 		open, cmd = true, unix.F_SETLKW
 	case unix.F_GETLK, unix.F_SETLK, unix.F_SETLKW:
 	default:
-		return nil, 0, unix.EINVAL
+		return 0, unix.EINVAL
 	}
+	// F_OFD_GETLK with F_UNLCK asks for the open file's own locks.
 	if cmd == unix.F_GETLK && fl.Type != unix.F_RDLCK && fl.Type != unix.F_WRLCK && !(open && fl.Type == unix.F_UNLCK) {
-		return nil, 0, unix.EINVAL
+		return 0, unix.EINVAL
+	}
+	var pos, size int64
+	switch fl.Whence {
+	case unix.SEEK_CUR:
+		pos = f.Pos()
+	case unix.SEEK_END:
+		size = f.inode.Size()
 	}
 	var err error
-	if lock.Start, lock.End, err = filelock.Range(int(fl.Whence), fl.Start, fl.Len, f.Pos(), f.inode.Size()); err != nil {
-		return nil, 0, err
+	if lock.Start, lock.End, err = filelock.Range(int(fl.Whence), fl.Start, fl.Len, pos, size); err != nil {
+		return 0, err
 	}
 	switch fl.Type {
 	case unix.F_RDLCK:
@@ -97,21 +123,21 @@ func (f *File) lockRequest(t *Task, cmd int, fl *Flock) (*filelock.Lock, int, er
 	case unix.F_UNLCK:
 		lock.Type = filelock.Unlock
 	default:
-		return nil, 0, unix.EINVAL
+		return 0, unix.EINVAL
 	}
 	if cmd != unix.F_GETLK && (lock.Type == filelock.Read && f.mode&FileRead == 0 || lock.Type == filelock.Write && f.mode&FileWrite == 0) {
-		return nil, 0, unix.EBADF
+		return 0, unix.EBADF
 	}
 	if open {
 		if fl.PID != 0 {
-			return nil, 0, unix.EINVAL
+			return 0, unix.EINVAL
 		}
 		lock.Kind, lock.Owner = filelock.OFD, filelock.OwnerOf(f)
 	}
 	if cmd == unix.F_SETLKW {
 		lock.Flags |= filelock.FlagSleep
 	}
-	return lock, cmd, nil
+	return cmd, nil
 }
 
 // describe is the answer of F_GETLK.
@@ -130,27 +156,85 @@ func (fl *Flock) describe(lock *filelock.Lock) {
 	fl.PID = int32(lock.PID)
 }
 
+// CancelLk is the command by which a driver's Lock hears that a request that it
+// has deferred is not wanted any more (the kernel's F_CANCELLK).
+const CancelLk = 1029
+
 // PosixLock does a lock command on a byte range, for a POSIX or OFD request:
 // F_GETLK overwrites lock with what is in the way, or sets its Type to Unlock;
 // F_SETLK and F_SETLKW (with FlagSleep) lock or unlock. The driver's Lock has the
-// first word; without one the locks are local. Errors: see
-// [filelock.Context.SetPosix].
+// first word; without one the locks are local. The caller releases the request,
+// see [filelock.Lock.Release]. Errors: see [filelock.Context.SetPosix].
+//
+// A lock manager asks with F_SETLK and FlagSleep; after [filelock.ErrDeferred]
+// the request is under way until the manager hears of it, and ends with
+// [File.CancelLock] otherwise.
 func (f *File) PosixLock(ctx context.Context, cmd int, lock *filelock.Lock) error {
 	if f.ops.lock != nil {
 		err := gateLock(f.ops.lock, ctx, f, cmd, lock)
-		if err == nil && cmd != unix.F_GETLK {
-			f.locks.Store(true)
+		if (err == nil || err == filelock.ErrDeferred) && cmd != unix.F_GETLK {
+			f.noteLocks()
 		}
 		return err
 	}
+	return f.LocalLock(ctx, cmd, lock)
+}
+
+// LocalLock is PosixLock without the driver's word: the locks of this inode in
+// this process. A driver that grants locks itself records them with it, so that
+// they are listed, and given up when the file is closed.
+func (f *File) LocalLock(ctx context.Context, cmd int, lock *filelock.Lock) error {
 	if cmd == unix.F_GETLK {
 		return f.inode.lockContext().TestPosix(lock, lock)
 	}
-	if lock.Type == filelock.Unlock && f.inode.Locks() == nil {
-		return nil
+	l := f.inode.Locks()
+	if l == nil {
+		if lock.Type == filelock.Unlock {
+			return nil
+		}
+		l = f.inode.lockContext()
 	}
-	f.locks.Store(true)
-	return f.inode.lockContext().SetPosix(ctx, lock, nil)
+	f.noteLocks()
+	return l.SetPosix(ctx, lock, nil)
+}
+
+// noteLocks remembers that locks may have been taken through the file.
+func (f *File) noteLocks() {
+	if !f.locks.Load() {
+		f.locks.Store(true)
+	}
+}
+
+// CancelLock ends the wait of a lock manager's request: ENOENT if it does not
+// wait, because it was answered, or its manager told to repeat it; what was
+// granted meanwhile is for the manager to give up.
+func (f *File) CancelLock(ctx context.Context, lock *filelock.Lock) error {
+	if f.ops.lock != nil {
+		return gateLock(f.ops.lock, ctx, f, CancelLk, lock)
+	}
+	if l := f.inode.Locks(); l != nil {
+		return l.Cancel(lock)
+	}
+	return unix.ENOENT
+}
+
+// CloseOwner gives up all byte-range locks of an owner with a manager, whose
+// client has closed the file or is gone. Of like only Owner, Manager and PID
+// count. The driver's Lock hears of it first.
+func (f *File) CloseOwner(ctx context.Context, like *filelock.Lock) {
+	l := f.inode.Locks()
+	if l == nil {
+		return
+	}
+	if f.ops.lock != nil {
+		req := filelock.Lock{
+			Owner: like.Owner, Manager: like.Manager, File: f, PID: like.PID, End: filelock.End,
+			Kind: filelock.POSIX, Type: filelock.Unlock, Flags: filelock.FlagClose,
+		}
+		_ = gateLock(f.ops.lock, ctx, f, unix.F_SETLK, &req)
+		req.Release(ctx)
+	}
+	l.CloseOwner(ctx, like)
 }
 
 // Flock is flock(2): LOCK_SH, LOCK_EX or LOCK_UN, with LOCK_NB not to wait
@@ -203,14 +287,28 @@ func (f *File) Flock(ctx context.Context, op int, owner filelock.Owner) error {
 		if flags&filelock.FlagSleep != 0 {
 			cmd = unix.F_SETLKW
 		}
-		f.locks.Store(true)
-		return gateFlock(f.ops.flock, ctx, f, cmd, lock)
+		f.noteLocks()
+		err = gateFlock(f.ops.flock, ctx, f, cmd, lock)
+	} else {
+		err = f.LocalFlock(ctx, lock)
 	}
-	if typ == filelock.Unlock && f.inode.Locks() == nil {
-		return nil
+	lock.Release(ctx)
+	return err
+}
+
+// LocalFlock is the lock or unlock of a whole file among the open files of this
+// inode in this process. A driver whose Flock decides elsewhere records with it
+// what was granted.
+func (f *File) LocalFlock(ctx context.Context, lock *filelock.Lock) error {
+	l := f.inode.Locks()
+	if l == nil {
+		if lock.Type == filelock.Unlock {
+			return nil
+		}
+		l = f.inode.lockContext()
 	}
-	f.locks.Store(true)
-	return f.inode.lockContext().Flock(ctx, lock)
+	f.noteLocks()
+	return l.Flock(ctx, lock)
 }
 
 // releaseLocks gives up what the open file holds of the inode's locks, at its

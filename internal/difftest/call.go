@@ -127,6 +127,8 @@ func (c *call) make() error {
 		return c.count(s.Getflags(fd))
 	case Setflags:
 		return s.Setflags(fd, int(o.Flags))
+	case Flock:
+		return s.Flock(fd, int(o.Flags))
 	case Pause:
 		time.Sleep(11 * time.Millisecond)
 		return nil

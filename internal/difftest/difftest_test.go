@@ -130,7 +130,7 @@ func TestAgreeInProcess(t *testing.T) {
 func TestAgreeThroughMount(t *testing.T) {
 	needRoot(t)
 	needFUSE(t)
-	agree(t, *opsFlag/10, []Contender{mounted}, func(seed uint64, ops int) Config { return ForMount(Configure(seed, ops)) })
+	agree(t, *opsFlag/4, []Contender{mounted}, func(seed uint64, ops int) Config { return ForMount(Configure(seed, ops)) })
 }
 
 // Two runs on the judge itself agree: what the comparison looks at does not

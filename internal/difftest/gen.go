@@ -124,7 +124,7 @@ var (
 		{Open, 22}, {Close, 4}, {Dup, 3}, {Read, 12}, {Write, 16}, {Pread, 10}, {Pwrite, 14}, {Readv, 3}, {Writev, 4},
 		{Lseek, 16}, {Ftruncate, 9}, {Truncate, 5}, {Fallocate, 10}, {CopyRange, 5}, {Fsync, 1}, {Fstat, 3}, {Fstatfs, 3},
 		{Getfl, 2}, {Setfl, 3}, {Unlink, 2}, {Rename, 2}, {Link, 1}, {Fchmod, 3}, {Fchown, 2}, {Futimens, 3}, {Utimens, 2},
-		{Fsetxattr, 1}, {Mkdir, 1}, {Openat2, 1},
+		{Fsetxattr, 1}, {Mkdir, 1}, {Openat2, 1}, {Flock, 6},
 	}
 	attrMix = []weighted{
 		{Open, 12}, {Close, 3}, {Chmod, 14}, {Fchmod, 5}, {Chown, 12}, {Fchown, 4}, {Utimens, 14}, {Futimens, 5}, {Setxattr, 14},
@@ -319,6 +319,9 @@ func (g *generator) fill(o *Op) {
 	case Setfl:
 		o.Slot = g.openSlot()
 		o.Flags = int64(pick(g, 0, unix.O_APPEND, unix.O_NOATIME, unix.O_APPEND|unix.O_NOATIME) | unix.O_NONBLOCK)
+	case Flock:
+		o.Slot = g.openSlot()
+		o.Flags = int64(pick(g, unix.LOCK_SH, unix.LOCK_SH, unix.LOCK_EX, unix.LOCK_EX, unix.LOCK_UN, 0) | unix.LOCK_NB)
 	case Setflags:
 		o.Slot = g.openSlot()
 		o.Flags = pick[int64](g, 0, 0, 0, flagNoDump, flagImmutable, flagAppend, flagNoAtime, flagNoDump|flagNoAtime, 1, 1<<31)

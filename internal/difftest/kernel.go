@@ -69,6 +69,7 @@ func (kernel) Lseek(fd int, off int64, whence int) (int64, error) {
 func (kernel) Ftruncate(fd int, size int64) error     { return unix.Ftruncate(fd, size) }
 func (kernel) Truncate(path string, size int64) error { return unix.Truncate(path, size) }
 func (kernel) Fsync(fd int) error                     { return unix.Fsync(fd) }
+func (kernel) Flock(fd, op int) error                 { return unix.Flock(fd, op) }
 func (kernel) Fallocate(fd int, mode uint32, off, n int64) error {
 	return unix.Fallocate(fd, mode, off, n)
 }

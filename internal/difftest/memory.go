@@ -132,6 +132,7 @@ func (s taskSystem) Lseek(fd int, off int64, whence int) (int64, error) {
 }
 func (s taskSystem) Ftruncate(fd int, size int64) error     { return s.t.Ftruncate(fd, size) }
 func (s taskSystem) Truncate(path string, size int64) error { return s.t.Truncate(path, size) }
+func (s taskSystem) Flock(fd, op int) error                 { return s.t.Flock(fd, op) }
 func (s taskSystem) Fsync(fd int) error                     { return s.t.Fsync(fd) }
 func (s taskSystem) Fallocate(fd int, mode uint32, off, n int64) error {
 	return s.t.Fallocate(fd, mode, off, n)

@@ -63,6 +63,7 @@ const (
 	Setfl
 	Getflags
 	Setflags
+	Flock
 	Pause // no call: lets the kernel's coarse clock tick
 	kinds
 )
@@ -72,7 +73,7 @@ var kindNames = [kinds]string{
 	"fallocate", "copy_file_range", "fsync", "mkdir", "mknod", "symlink", "link", "unlink", "rename", "readlink", "access",
 	"chmod", "fchmod", "chown", "fchown", "utimens", "futimens", "setxattr", "getxattr", "listxattr", "removexattr",
 	"fsetxattr", "fgetxattr", "flistxattr", "fremovexattr", "list", "stat", "fstat", "statfs", "fstatfs", "chdir", "fchdir",
-	"getcwd", "umask", "getfl", "setfl", "getflags", "setflags", "pause",
+	"getcwd", "umask", "getfl", "setfl", "getflags", "setflags", "flock", "pause",
 }
 
 func (k Kind) String() string {
@@ -209,7 +210,7 @@ func (o *Op) args(b *strings.Builder) {
 		fmt.Fprintf(b, "%#o", o.Mode)
 	case Setfl:
 		fmt.Fprintf(b, "slot %d, %s", o.Slot, openFlags.String(o.Flags))
-	case Setflags:
+	case Setflags, Flock:
 		fmt.Fprintf(b, "slot %d, %#x", o.Slot, o.Flags)
 	default:
 		fmt.Fprintf(b, "%+v", *o)

@@ -31,6 +31,7 @@ type System interface {
 	Fallocate(fd int, mode uint32, off, n int64) error
 	CopyFileRange(in int, inOff *int64, out int, outOff *int64, n int) (int, error)
 	Fsync(fd int) error
+	Flock(fd, op int) error
 
 	Mkdirat(dir int, path string, mode uint32) error
 	Mknodat(dir int, path string, mode uint32, dev uint64) error
