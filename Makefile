@@ -59,11 +59,12 @@ check-generated:
 test-unit:
 	$(TEST) $(UNIT_PKGS)
 
+# The checked builds are slower by a factor, so random tests draw less (-short).
 test-lockdep:
-	$(TEST) -tags lockdep ./...
+	$(TEST) -short -tags lockdep ./...
 
 test-race:
-	$(TEST) -race ./...
+	$(TEST) -short -race ./...
 
 test-mount:
 	$(TEST) $(MOUNT_PKGS)
