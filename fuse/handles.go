@@ -5,7 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/govfs/govfs/filelock"
 	"github.com/govfs/govfs/vfs"
 )
 
@@ -20,9 +19,10 @@ type handle struct {
 	dir    *sync.Mutex
 	listed bool // counted among the node's listing handles
 
-	mu     sync.Mutex
-	owners map[uint64]struct{} // who took byte-range locks through it
-	poll   *pollWait
+	owners lockOwners
+
+	mu   sync.Mutex
+	poll *pollWait
 }
 
 // newHandle takes over the references on the node and the file.
@@ -43,50 +43,6 @@ func (h *handle) release(ctx context.Context) {
 		h.node.listing.closed()
 	}
 	h.node.release(ctx)
-}
-
-// noteOwner remembers that an owner took a byte-range lock through the handle;
-// forgetOwner that it has closed a descriptor, which gave its locks up.
-func (h *handle) noteOwner(owner uint64) {
-	h.mu.Lock()
-	if h.owners == nil {
-		h.owners = make(map[uint64]struct{})
-	}
-	h.owners[owner] = struct{}{}
-	h.mu.Unlock()
-}
-
-func (h *handle) forgetOwner(owner uint64) {
-	h.mu.Lock()
-	delete(h.owners, owner)
-	h.mu.Unlock()
-}
-
-// dropLocks gives up the locks of who took some through the handle and has not
-// closed it. A process has closed it, with a flush, before the kernel releases
-// it; what is left are the owners of OFD locks, which the kernel does not tell
-// apart, and whose locks end now.
-func (h *handle) dropLocks(ctx context.Context, s *Server) {
-	h.mu.Lock()
-	owners := h.owners
-	h.owners = nil
-	h.mu.Unlock()
-	for owner := range owners {
-		if l := h.file.Inode().Locks(); l != nil {
-			l.ClosePosix(ctx, s.lockOwner(owner))
-		}
-	}
-}
-
-// lockKey is a lock owner of the kernel, which gives it as a number: of one
-// connection's.
-type lockKey struct {
-	server *Server
-	owner  uint64
-}
-
-func (s *Server) lockOwner(owner uint64) filelock.Owner {
-	return filelock.OwnerOf(lockKey{s, owner})
 }
 
 // handleTable finds handles by the number that the kernel was given. Numbers

@@ -31,11 +31,17 @@ type client struct {
 	err   *bytes.Buffer
 }
 
+// helperEnviron makes the test binary the named helper. Under the race detector
+// a process sleeps for a second at its end, unless it is told not to.
+func helperEnviron(name string) []string {
+	return append(os.Environ(), helperEnv+"="+name, "GORACE=atexit_sleep_ms=0")
+}
+
 // start starts the test binary as the named helper.
 func start(t testing.TB, name string, args ...string) *client {
 	t.Helper()
 	c := &client{t: t, cmd: exec.Command(os.Args[0], args...), err: new(bytes.Buffer)}
-	c.cmd.Env = append(os.Environ(), helperEnv+"="+name)
+	c.cmd.Env = helperEnviron(name)
 	c.cmd.Stderr = c.err
 	out, err := c.cmd.StdoutPipe()
 	must(t, err)
@@ -81,7 +87,7 @@ func (c *client) finish() {
 func run(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), helperEnv+"="+name)
+	cmd.Env = helperEnviron(name)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("helper %s %v: %v: %s", name, args, err, out)

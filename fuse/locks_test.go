@@ -36,9 +36,8 @@ func TestLocksBetweenProcesses(t *testing.T) {
 		{0, unix.EAGAIN, fmt.Sprintf("type 1 start 0 len 10 pid %d", pid)},
 		{9, unix.EAGAIN, fmt.Sprintf("type 1 start 0 len 10 pid %d", pid)},
 		{10, nil, "free"},
-		// To the kernel an OFD lock is one of the process that set it: the
-		// request does not say which kind it is.
-		{100, unix.EAGAIN, fmt.Sprintf("type 1 start 100 len 10 pid %d", pid)},
+		// An OFD lock is no process's. The kernel has no way to be told so.
+		{100, unix.EAGAIN, "type 1 start 100 len 10 pid 0"},
 		{110, nil, "free"},
 	} {
 		lock := unix.Flock_t{Type: unix.F_RDLCK, Start: c.start, Len: 1}

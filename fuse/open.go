@@ -4,6 +4,7 @@ import (
 	gofuse "github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
+	"github.com/govfs/govfs/filelock"
 	"github.com/govfs/govfs/vfs"
 )
 
@@ -213,8 +214,9 @@ func (fs *rawFS) Flush(cancel <-chan struct{}, in *gofuse.FlushIn) gofuse.Status
 		return gofuse.ENOSYS // nothing is written, and locks are local
 	}
 	return fs.open(cancel, &in.InHeader, in.Fh, func(t *vfs.Task, h *handle) error {
-		h.forgetOwner(in.LockOwner)
-		return h.file.Flush(t, fs.lockOwner(in.LockOwner))
+		err := h.file.Flush(t, filelock.OwnerOf(lockOwner(in.LockOwner)))
+		h.closeOwner(t, fs.Server, in.LockOwner)
+		return err
 	})
 }
 

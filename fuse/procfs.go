@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -71,6 +72,43 @@ func parseProcStatus(data []byte) (procStatus, error) {
 		return procStatus{}, unix.EINVAL
 	}
 	return st, nil
+}
+
+// isOpenFileLock reports whether the thread, which waits for the answer to a
+// request for a lock, has asked for one of an open file: what call it is in, and
+// with which arguments, stands in /proc/PID/syscall. A thread that will wait for
+// long has time to fall asleep, which it must for that.
+func isOpenFileLock(thread uint32, waits bool) bool {
+	if thread == 0 {
+		return false
+	}
+	tries := 4
+	if waits {
+		tries = 40
+	}
+	name := "/proc/" + strconv.FormatUint(uint64(thread), 10) + "/syscall"
+	for try := range tries {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return false
+		}
+		if cmd, ok := parseFcntl(data); ok {
+			return cmd == unix.F_OFD_SETLK || cmd == unix.F_OFD_SETLKW
+		}
+		time.Sleep(time.Duration(try) * 10 * time.Microsecond)
+	}
+	return false
+}
+
+// parseFcntl is the second argument of the call that the thread is in, which is
+// fcntl's command; false if the thread runs.
+func parseFcntl(syscall []byte) (cmd uint64, ok bool) {
+	f := bytes.Fields(syscall)
+	if len(f) < 3 {
+		return 0, false
+	}
+	cmd, err := strconv.ParseUint(string(f[2]), 0, 64)
+	return cmd, err == nil
 }
 
 // ownUserNamespace is the user namespace of this process.

@@ -11,6 +11,7 @@ import (
 	gofuse "github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
+	"github.com/govfs/govfs/filelock"
 	"github.com/govfs/govfs/vfs"
 )
 
@@ -30,6 +31,7 @@ type Server struct {
 	handles  *handleTable
 	notifier *notifier
 	calls    *calls
+	locks    *filelock.ManagerOps
 	counters counters
 
 	ended   chan struct{} // closed when all is released
@@ -71,7 +73,7 @@ func newServer(ns *vfs.Namespace, opt Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fuse: mount: %w", errnoOf(err))
 	}
-	s := &Server{opt: opt, ns: view, sb: sb, handles: newHandleTable(), ended: make(chan struct{})}
+	s := &Server{opt: opt, ns: view, sb: sb, handles: newHandleTable(), locks: lockManagerOf(), ended: make(chan struct{})}
 	s.tasks = tasks{ns: view, origin: s}
 	s.nodes = newNodeTable(view.Root())
 	s.decoder = s.newDecoder()

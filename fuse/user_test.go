@@ -118,7 +118,7 @@ func clearAsUser(args []string) error {
 		return err
 	}
 	cmd := exec.Command("/proc/self/exe", args[0])
-	cmd.Env = append(os.Environ(), helperEnv+"=user's daemon")
+	cmd.Env = helperEnviron("user's daemon")
 	cmd.Stderr = os.Stderr
 	if _, err := cmd.StdinPipe(); err != nil {
 		return err

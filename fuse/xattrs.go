@@ -49,6 +49,14 @@ func (fs *rawFS) SetXAttr(cancel <-chan struct{}, in *gofuse.SetXAttrIn, name st
 
 func (fs *rawFS) RemoveXAttr(cancel <-chan struct{}, h *gofuse.InHeader, name string) gofuse.Status {
 	return fs.xattr(cancel, h, func(t *vfs.Task, n *node) error {
+		if name == "system.posix_acl_access" && n.inode.Mode()&unix.S_ISGID != 0 && fs.opt.Permissions == PermissionsKernel {
+			// The kernel does not say whether the caller may keep setgid.
+			if caller := ofCaller(&h.Caller); !maySetgid(caller, n.inode) {
+				cred := *t.Cred()
+				cred.Caps, cred.Groups = cred.Caps.Without(vfs.CapFsetid), caller.Groups
+				t.SetCred(&cred)
+			}
+		}
 		err := t.Removexattr(vfs.AtPath(n.path), "", name, unix.AT_EMPTY_PATH)
 		if err == nil && name == "security.capability" {
 			n.uncapped.Store(h.Pid)

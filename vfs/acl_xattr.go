@@ -147,7 +147,9 @@ func setACLXattr(ctx context.Context, d *Dentry, typ ACLType, value []byte) erro
 			}
 		}
 	}
-	if typ == ACLAccess && !cred.inGroupOrCapable(in.GID()) {
+	// Where the lists live in the cache alone, one that goes takes setgid along
+	// as a new one does: tmpfs asks here also when there is no list.
+	if typ == ACLAccess && (value != nil || in.ops.getACL == nil) && !cred.inGroupOrCapable(in.GID()) {
 		mode &^= setGID
 	}
 	return storeACL(ctx, d, typ, acl, mode)

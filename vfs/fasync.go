@@ -11,11 +11,32 @@ import (
 // block. fd is that of the O_ASYNC registration, -1 for a lease. EBADF.
 func (t *Task) SetOwn(fd, pid int, notify func(signal, fd int)) error {
 	return t.withFile(fd, func(f *File) error {
-		f.lock.Lock()
-		f.owner.pid, f.owner.notify = pid, notify
-		f.lock.Unlock()
+		f.SetOwner(pid, notify)
 		return nil
 	})
+}
+
+// SetOwner is [Task.SetOwn] for an open file.
+func (f *File) SetOwner(pid int, notify func(signal, fd int)) {
+	f.lock.Lock()
+	f.owner.pid, f.owner.notify = pid, notify
+	f.lock.Unlock()
+}
+
+// FileSignal is a signal that an open file causes: which, and the descriptor
+// that [Task.SetOwn] tells of.
+type FileSignal struct{ Signal, FD int }
+
+// SignalChannel is a notify for [Task.SetOwn] that sends to a channel. What
+// finds it full is lost, as is a signal to a process that has not handled the
+// last of its kind: one with room for one misses nothing.
+func SignalChannel(ch chan<- FileSignal) (notify func(signal, fd int)) {
+	return func(signal, fd int) {
+		select {
+		case ch <- FileSignal{signal, fd}:
+		default:
+		}
+	}
 }
 
 // GetOwn is F_GETOWN: the pid that SetOwn set, 0 for none. EBADF.

@@ -29,22 +29,44 @@ var fcntlLeases = filelock.FcntlLeases(
 // what is no regular file, or another typ; EAGAIN if the file is open in a way
 // that conflicts, or there is no lease to give up.
 func (t *Task) Setlease(fd, typ int) error {
-	return t.withFile(fd, func(f *File) error {
-		owner := any(f)
-		switch typ {
-		case unix.F_UNLCK:
-			return f.Setlease(t, typ, nil, &owner)
-		case unix.F_RDLCK, unix.F_WRLCK:
-		default:
-			return unix.EINVAL
-		}
-		lease := filelock.NewLease(filelock.Lease, leaseType(typ), f, t.PID, fcntlLeases)
-		if err := f.Setlease(t, typ, &lease, &owner); err != nil {
-			return err
-		}
-		f.ownBy(t.PID)
-		return nil
-	})
+	return t.withFile(fd, func(f *File) error { return f.Lease(t, typ) })
+}
+
+// Lease is [Task.Setlease] for an open file.
+func (f *File) Lease(t *Task, typ int) error {
+	owner := any(f)
+	switch typ {
+	case unix.F_UNLCK:
+		return f.Setlease(t, typ, nil, &owner)
+	case unix.F_RDLCK, unix.F_WRLCK:
+	default:
+		return unix.EINVAL
+	}
+	lease := filelock.NewLease(filelock.Lease, leaseType(typ), f, t.PID, fcntlLeases)
+	if err := f.Setlease(t, typ, &lease, &owner); err != nil {
+		return err
+	}
+	f.ownBy(t.PID)
+	return nil
+}
+
+// LeaseTo is Lease for a holder that is no process: told is called, instead of a
+// signal, with what the lease is to become, under spin locks, and does not
+// block. EBUSY if the file has a lease already.
+func (f *File) LeaseTo(t *Task, typ int, told func(to filelock.Type)) error {
+	if f.LeaseType() != unix.F_UNLCK {
+		return unix.EBUSY
+	}
+	owner := any(f)
+	lease := filelock.NewLease(filelock.Lease, leaseType(typ), f, t.PID, filelock.FcntlLeases(
+		func(l *filelock.Lock) { told(l.Target()) },
+		func(*filelock.Lock) {},
+	))
+	err := f.Setlease(t, typ, &lease, &owner)
+	if err == nil && lease != nil {
+		return unix.EBUSY // another one was faster, and was changed
+	}
+	return err
 }
 
 // Getlease is F_GETLEASE: the type of the lease that the open file holds, or
@@ -55,15 +77,20 @@ func (t *Task) Getlease(fd int) (int, error) {
 		return 0, err
 	}
 	defer f.Put(t)
+	return f.LeaseType(), nil
+}
+
+// LeaseType is [Task.Getlease] for an open file.
+func (f *File) LeaseType() int {
 	if l := f.inode.Locks(); l != nil {
 		switch l.GetLease(f) {
 		case filelock.Read:
-			return unix.F_RDLCK, nil
+			return unix.F_RDLCK
 		case filelock.Write:
-			return unix.F_WRLCK, nil
+			return unix.F_WRLCK
 		}
 	}
-	return unix.F_UNLCK, nil
+	return unix.F_UNLCK
 }
 
 func leaseType(typ int) filelock.Type {

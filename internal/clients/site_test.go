@@ -84,6 +84,7 @@ func baseSite(t *testing.T, kind string) *site {
 	s.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Join(host, "home"), "XDG_RUNTIME_DIR=" + filepath.Join(host, "run"),
 		"LC_ALL=C.UTF-8", "TZ=UTC",
+		"GORACE=atexit_sleep_ms=10", // a second for each use of the command is too long
 	}
 	return s
 }

@@ -3,6 +3,7 @@ package difftest
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -89,7 +90,8 @@ var (
 func Compare(c Config, ops []Op, judge Contender, others []Contender, pace Pace) (m *Mismatch, err error) {
 	sides := make([]*side, 0, len(others)+1)
 	defer func() {
-		for _, s := range sides {
+		// The last one first, as each looks for what it leaves behind.
+		for _, s := range slices.Backward(sides) {
 			if m != nil && m.Hang && m.Who == s.Name {
 				continue
 			}
