@@ -18,7 +18,7 @@ MOUNT_PKGS := ./cmd/... ./fuse/... ./internal/daemon/...
 UNIT_PKGS = $(shell $(GO) list ./... | grep -v -E '^github.com/govfs/govfs/(cmd|fuse|internal/daemon)(/|$$)')
 
 # A package that hangs is shown with all its goroutines before CI gives up.
-TEST := $(GO) test -timeout 8m
+TEST := $(GO) test -timeout 20m
 
 .NOTPARALLEL:
 .PHONY: all build install uninstall test packages check check-format check-vet check-generated \

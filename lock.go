@@ -93,9 +93,9 @@ type Lease struct {
 // [Lease.Breaks] tells the same.
 //
 // EAGAIN if the file is open in a way that is against the lease: for writing, or,
-// for Exclusive, other than by f at all; or if another lease is. EINVAL for what
-// is no regular file; EACCES for a file of somebody else without CAP_LEASE. A
-// file has one lease at a time: a second one takes the place of the first.
+// for Exclusive, other than by f at all; or if another lease is. EBUSY if f has a
+// lease already; EINVAL for what is no regular file; EACCES for somebody else's
+// file without CAP_LEASE.
 func (f *File) Lease(mode LockMode, onBreak func(to LockMode)) (*Lease, error) {
 	l := &Lease{file: f, breaks: make(chan LockMode, 1)}
 	err := f.call("lease", func(t *vfs.Task, file *vfs.File) error {
