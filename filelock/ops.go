@@ -76,7 +76,8 @@ type Notifier interface {
 // [ErrDeferred], once it knows the answer, and never before that method has
 // returned. A nil result means granted; conflict, if known, says what was in
 // the way otherwise. An error means that the manager does not want the lock
-// any more: the file system releases it. See [Lock.Grant].
+// any more: the file system releases it. The request is the manager's again,
+// who gives up its private data. See [Lock.Grant].
 //
 // Rule: lock_manager_operations.lm_grant: i_lock no, blocked_lock_lock no, may_block no.
 type Granter interface {

@@ -2,7 +2,6 @@ package fuse
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -60,6 +59,7 @@ func (lockManager) Notify(l *filelock.Lock) {
 func (lockManager) Grant(l, _ *filelock.Lock, result error) error {
 	call := l.Owner.Value().(*lockCall)
 	if !call.over.CompareAndSwap(false, true) {
+		go l.Release(context.Background()) // which may block
 		return unix.ENOENT
 	}
 	call.answer <- result
@@ -153,7 +153,7 @@ func (fs *rawFS) setLock(cancel <-chan struct{}, in *gofuse.LkIn, wait bool) gof
 		}
 		err = h.file.PosixLock(t, unix.F_SETLK, &call.Lock)
 		if err == filelock.ErrDeferred {
-			err = call.wait(t, h.file)
+			return call.wait(t, h.file)
 		}
 		call.Release(t)
 		return err
@@ -161,27 +161,37 @@ func (fs *rawFS) setLock(cancel <-chan struct{}, in *gofuse.LkIn, wait bool) gof
 }
 
 // wait waits until a request that was deferred is answered, and gives it up
-// with EINTR if the caller is interrupted.
+// with EINTR if the caller is interrupted. It releases the request.
 func (c *lockCall) wait(t *vfs.Task, f *vfs.File) error {
 	for {
 		select {
 		case <-c.turn:
 			if err := f.PosixLock(t, unix.F_SETLK, &c.Lock); err != filelock.ErrDeferred {
+				c.Release(t)
 				return err
 			}
 		case err := <-c.answer:
+			c.Release(t)
 			return err
 		case <-t.Done():
-			err := f.CancelLock(t, &c.Lock)
-			if !c.over.CompareAndSwap(false, true) {
-				return <-c.answer // it came first
-			}
-			if err != nil && !errors.Is(err, unix.ENOENT) {
-				return err
-			}
-			return unix.EINTR
+			return c.giveUp(t, f)
 		}
 	}
+}
+
+// giveUp cancels a request. One that cannot be is either to be repeated, and is
+// not, or a driver is about to answer it: then Grant refuses, and releases it.
+func (c *lockCall) giveUp(t *vfs.Task, f *vfs.File) error {
+	err := f.CancelLock(t, &c.Lock)
+	switch {
+	case !c.over.CompareAndSwap(false, true):
+		err = <-c.answer // it came first
+		c.Release(t)
+		return err
+	case err == nil, len(c.turn) > 0:
+		c.Release(t)
+	}
+	return unix.EINTR
 }
 
 // flock is for the open file, and the tree's open file is one of the kernel's:

@@ -37,14 +37,15 @@ func (in *Inode) waitDelegation(ctx context.Context) error {
 }
 
 // breakLease breaks the leases that the opening of f conflicts with, before
-// the driver's Open; EWOULDBLOCK with O_NONBLOCK.
+// the driver's Open; EWOULDBLOCK with O_NONBLOCK. To truncate is to write,
+// whatever the file is opened for.
 func (f *File) breakLease(ctx context.Context) error {
 	l := f.inode.Locks()
 	if l == nil || !l.HasLeases() || !f.inode.IsRegular() {
 		return nil
 	}
 	typ := filelock.Read
-	if f.mode&FileWrite != 0 {
+	if f.mode&FileWrite != 0 || f.Flags()&unix.O_TRUNC != 0 {
 		typ = filelock.Write
 	}
 	return l.BreakLease(ctx, typ, f.Flags()&unix.O_NONBLOCK != 0)

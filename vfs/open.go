@@ -474,7 +474,11 @@ func mayOpen(ctx context.Context, p Path, access Access, flags int) error {
 // access, leases, the driver's Open.
 func (t *Task) openDentry(p Path, flags int, cred *Cred) (*File, error) {
 	in := p.Inode()
-	f := newFile(p, in, flags&^(unix.O_CREAT|unix.O_EXCL|unix.O_NOCTTY|unix.O_TRUNC|unix.O_CLOEXEC), cred)
+	drop := unix.O_CREAT | unix.O_EXCL | unix.O_NOCTTY | unix.O_CLOEXEC
+	if in.ops.dentryOpen != nil || flags&unix.O_PATH != 0 {
+		drop |= unix.O_TRUNC // else it goes once leases know of it
+	}
+	f := newFile(p, in, flags&^drop, cred)
 	if in.ops.dentryOpen != nil && flags&unix.O_PATH == 0 {
 		if err := gateDentryOpen(in.ops.dentryOpen, t, p.Dentry, f, cred); err != nil {
 			f.Put(t)
@@ -523,7 +527,9 @@ func (f *File) open(ctx context.Context) error {
 	// Who opens counts itself before it looks for leases: a lease that is being
 	// taken meanwhile either sees the count or is seen.
 	in.opens.Add(1)
-	if err := f.breakLease(ctx); err != nil {
+	err := f.breakLease(ctx)
+	f.flags.And(^uint32(unix.O_TRUNC)) // it comes after the driver's Open
+	if err != nil {
 		in.opens.Add(-1)
 		return err
 	}

@@ -89,8 +89,8 @@ func (f *File) truncateOpen(ctx context.Context) error {
 		return err
 	}
 	defer in.writes.Add(-1)
-	// A lease to read is a promise that nobody truncates, and the open itself
-	// has asked for it only if it is to write.
+	// The open has broken the leases there were; while it is not counted as a
+	// writer, another one may have been given out.
 	if l := in.Locks(); l != nil && f.mode&FileWrite == 0 {
 		if err := l.BreakLease(ctx, filelock.Write, f.Flags()&unix.O_NONBLOCK != 0); err != nil {
 			return err

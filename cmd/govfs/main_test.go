@@ -117,7 +117,8 @@ func (b *bench) cleanUp() {
 	}
 	left, _ := os.ReadDir(filepath.Join(b.dir, "run", "govfs"))
 	for _, f := range left {
-		b.Errorf("%s is left in the runtime directory", f.Name())
+		content, _ := os.ReadFile(filepath.Join(b.dir, "run", "govfs", f.Name())) // a daemon's last words
+		b.Errorf("%s is left in the runtime directory: %s", f.Name(), content)
 	}
 	os.RemoveAll(b.dir)
 }

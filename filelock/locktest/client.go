@@ -44,8 +44,12 @@ func (w *Wait) Done() <-chan error { return w.done }
 // Cancel gives the request up: nil if it was not granted and will not be,
 // ENOENT if it was answered already.
 func (w *Wait) Cancel() error {
-	err := w.file.CancelLock(w.client.server.ctx, w.lock)
-	if !w.client.server.finish(w, syscall.EINTR) {
+	s := w.client.server
+	err := w.file.CancelLock(s.ctx, w.lock)
+	if err == nil {
+		w.lock.Release(s.ctx)
+	}
+	if !s.finish(w, syscall.EINTR) {
 		return syscall.ENOENT
 	}
 	if err != nil && !errors.Is(err, syscall.ENOENT) {
@@ -115,6 +119,7 @@ func (c *Client) Ask(f File, r Range) (*Wait, error) {
 		return w, nil
 	default:
 		s.finish(w, err)
+		w.lock.Release(s.ctx)
 		return nil, err
 	}
 }

@@ -30,7 +30,8 @@ type Server struct {
 	clients map[string]*Client
 	waits   map[*filelock.Lock]*Wait
 	leases  map[*filelock.Lock]*Delegation
-	ready   []*Wait // the daemon is to look at
+	ready   []*Wait          // the daemon is to repeat
+	over    []*filelock.Lock // the daemon is to release
 	faults  map[Method]func()
 	held    bool // the daemon does not look
 	calls   map[Method]int
@@ -89,6 +90,10 @@ func (s *Server) Close() {
 	}
 	s.stop()
 	s.done.Wait()
+	for _, w := range s.ready {
+		w.lock.Release(s.ctx)
+	}
+	s.releaseAll()
 }
 
 // Client is the one on a host, which may be one that has died and comes back.
@@ -166,10 +171,23 @@ func (s *Server) run() {
 		case <-s.ctx.Done():
 			return
 		}
+		s.releaseAll()
 		for w := s.next(); w != nil; w = s.next() {
 			s.enter(Retry)
 			s.answer(w, w.file.PosixLock(s.ctx, unix.F_SETLK, w.lock))
 		}
+	}
+}
+
+// releaseAll gives up the private data of requests that came to their end where
+// that must not block.
+func (s *Server) releaseAll() {
+	s.lock.Lock()
+	over := s.over
+	s.over = nil
+	s.lock.Unlock()
+	for _, l := range over {
+		l.Release(s.ctx)
 	}
 }
 
@@ -187,19 +205,23 @@ func (s *Server) next() *Wait {
 // answer is for a request that was made or repeated: unless it is deferred
 // still, the client hears of it. What is for one who has given it up meanwhile
 // is undone.
+//
+// A request that is deferred comes to its end here, in Grant, or where it is
+// canceled with success; there it is released.
 func (s *Server) answer(w *Wait, err error) {
 	if errors.Is(err, filelock.ErrDeferred) {
 		s.lock.Lock()
 		_, waits := s.waits[w.lock]
 		s.lock.Unlock()
-		if !waits {
-			_ = w.file.CancelLock(s.ctx, w.lock)
+		if !waits && w.file.CancelLock(s.ctx, w.lock) == nil {
+			w.lock.Release(s.ctx)
 		}
 		return
 	}
 	if !s.finish(w, err) && err == nil {
 		w.giveUp()
 	}
+	w.lock.Release(s.ctx)
 }
 
 // finish takes a request out of the list, and sends the message, unless it is
@@ -261,7 +283,9 @@ func (m *manager) Grant(l, _ *filelock.Lock, result error) error {
 	s.enter(Grant)
 	s.lock.Lock()
 	w := s.waits[l]
+	s.over = append(s.over, l)
 	s.lock.Unlock()
+	s.wake()
 	if w == nil || !s.finish(w, result) {
 		return syscall.ENOENT
 	}

@@ -50,7 +50,7 @@ type System interface {
 	Fchmod(fd int, mode uint32) error
 	Fchownat(dir int, path string, uid, gid uint32, flags int) error
 	Fchown(fd int, uid, gid uint32) error
-	// Utimensat with an empty path and a nil pointer to it is futimens.
+	// The times of Utimensat and Futimens are now for both if nil.
 	Utimensat(dir int, path string, times *[2]TimeArg, flags int) error
 	Futimens(fd int, times *[2]TimeArg) error
 
