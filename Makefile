@@ -59,12 +59,15 @@ check-generated:
 test-unit:
 	$(TEST) $(UNIT_PKGS)
 
-# The checked builds are slower by a factor, so random tests draw less (-short).
+# The checked builds are slower by a factor, so random tests draw less (-short),
+# and the long sessions of real programs are for the plain build.
+CHECKED_PKGS = $(shell $(GO) list ./... | grep -v -E '^github.com/govfs/govfs/internal/clients$$')
+
 test-lockdep:
-	$(TEST) -short -tags lockdep ./...
+	$(TEST) -short -tags lockdep $(CHECKED_PKGS)
 
 test-race:
-	$(TEST) -short -race ./...
+	$(TEST) -short -race $(CHECKED_PKGS)
 
 test-mount:
 	$(TEST) $(MOUNT_PKGS)
