@@ -220,7 +220,7 @@ func TestOperationsAreVaried(t *testing.T) {
 	for _, op := range Generate(Config{Seed: 1, Ops: 20_000}) {
 		seen[op.Kind]++
 		s := op.String()
-		if strings.Contains(s, "%!") || strings.Contains(s, "kind(") || len(s) > 300 {
+		if strings.Contains(s, "%!") || strings.Contains(s, "kind(") || len(s) > 2000 {
 			t.Fatalf("an operation is printed as %q", s)
 		}
 	}
